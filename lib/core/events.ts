@@ -1,0 +1,111 @@
+/** Why a refresh was asked for. @publicApi */
+export type RefreshCause = 'missing' | 'ageing' | 'stale' | 'unknown-kid' | 'bad-signature' | 'requested' | 'prefetch';
+
+interface SetEvent {
+  /** The issuer, as configured; absent where none is. */
+  readonly issuer?: string | undefined;
+}
+
+interface TimedEvent extends SetEvent {
+  /** Milliseconds that the work took. */
+  readonly duration: number;
+}
+
+/**
+ * Everything that {@link JwksService.events$} tells. Values are strings, numbers and lists of kids; never a token, never key material.
+ * Kids come from the identity provider's set or from a token: they are cut to 64 characters and control characters are escaped.
+ *
+ * @publicApi
+ */
+export type JwksEvent =
+  /** A set was taken from the source or from the shared store. */
+  | (TimedEvent & { readonly type: 'set.loaded'; readonly from: 'source' | 'store'; readonly keys: number })
+  /** The source answered 304 or with the very keys that are held. */
+  | (TimedEvent & { readonly type: 'set.unchanged' })
+  /** A new set replaced the one that was held, with other keys. */
+  | (SetEvent & { readonly type: 'set.rotated'; readonly added: readonly string[]; readonly removed: readonly string[] })
+  /** The source answered with something that is not a usable set; what was held stays. */
+  | (TimedEvent & { readonly type: 'set.rejected'; readonly reason: string })
+  /** One load, with its retries and failover, failed. */
+  | (TimedEvent & {
+      readonly type: 'refresh.failed';
+      readonly because: RefreshCause;
+      readonly code: string;
+      readonly reason: string;
+      /** Milliseconds until the next attempt may start. */
+      readonly retryIn: number;
+    })
+  /** A refresh was asked for and not made. */
+  | (SetEvent & { readonly type: 'refresh.skipped'; readonly because: RefreshCause; readonly reason: 'budget' | 'backoff' })
+  /** A set past its freshness serves because no source answers. */
+  | (SetEvent & {
+      readonly type: 'set.stale';
+      /** Milliseconds until it stops serving. */
+      readonly timeLeft: number;
+    })
+  /** An entry of the set is not usable. */
+  | (SetEvent & { readonly type: 'key.dropped'; readonly kid?: string | undefined; readonly reason: string })
+  /** The cache-manager store failed, hung or held junk; no request noticed. */
+  | (SetEvent & {
+      readonly type: 'store.failed';
+      readonly operation: 'get' | 'set';
+      readonly reason: string;
+      /** True where an entry's HMAC is wrong: somebody else writes to the store. */
+      readonly tampered?: boolean;
+    })
+  | (TimedEvent & { readonly type: 'token.verified' })
+  | (TimedEvent & {
+      readonly type: 'token.rejected';
+      readonly code: string;
+      /** The precise reason for a developer's eyes: holds no token, no claim value. */
+      readonly reason: string;
+    });
+
+/** @publicApi */
+export type JwksEventType = JwksEvent['type'];
+
+/** @internal */
+export type JwksEventListener = (event: JwksEvent) => void;
+
+/**
+ * Hands events to listeners. A throwing listener harms neither the others nor the caller; guard the building of an event by `observed`,
+ * so that it costs nothing when nobody listens.
+ *
+ * @internal
+ */
+export class JwksEvents {
+  private readonly listeners = new Set<JwksEventListener>();
+
+  get observed(): boolean {
+    return this.listeners.size > 0;
+  }
+
+  emit(event: JwksEvent): void {
+    for (const listener of this.listeners) {
+      try {
+        listener(event);
+      } catch {
+        // A subscriber's fault is the subscriber's.
+      }
+    }
+  }
+
+  /** Returns the function that ends the subscription. */
+  subscribe(listener: JwksEventListener): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+}
+
+const UNSAFE = /[^\x20-\x7e]|["\\]/g;
+const MAX_SAFE_LENGTH = 64;
+
+/**
+ * Makes text from outside (kid, iss) safe for a log line: control, non-ASCII and quoting characters escaped, cut at 64 characters.
+ *
+ * @internal
+ */
+export function safeText(text: string): string {
+  const cut = text.length > MAX_SAFE_LENGTH ? `${text.slice(0, MAX_SAFE_LENGTH)}…` : text;
+  return cut.replace(UNSAFE, (char) => (char === '…' ? '...' : `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`));
+}

@@ -1,0 +1,76 @@
+import type { JwkSet } from '../keys/jwk-set.js';
+
+/** What a source's answer says about its own freshness. All in milliseconds. @publicApi */
+export interface FreshnessHints {
+  /** How long the answer stays fresh from now on; absent: it does not say. 0: `no-cache`, `no-store` or already old. */
+  readonly maxAge?: number;
+  /** `Cache-Control: no-store`: must not reach the shared store. */
+  readonly noStore?: boolean;
+  /** `stale-if-error` (RFC 5861 section 4): how long past its freshness it may serve while no source answers. */
+  readonly staleIfError?: number;
+  /** `must-revalidate`: must not serve past its freshness (RFC 9111 section 5.2.2.2). */
+  readonly mustRevalidate?: boolean;
+}
+
+/** What a conditional request needs (RFC 9110 section 8.8). @publicApi */
+export interface Validators {
+  readonly etag?: string;
+  readonly lastModified?: string;
+}
+
+/** @publicApi */
+export interface PreviousAnswer extends Validators {
+  readonly set: JwkSet;
+  /** The `origin` of the answer. A source uses validators only where this is its own. */
+  readonly origin: string;
+}
+
+/** @publicApi */
+export interface LoadRequest {
+  /** Aborts when the answer is of no use any more. */
+  readonly signal: AbortSignal;
+  /** Ask caches on the way for a fresh answer (`Cache-Control: no-cache`): a kid was not found. */
+  readonly reload: boolean;
+  /** The answer that is held, for a conditional request. */
+  readonly previous?: PreviousAnswer | undefined;
+}
+
+/** @publicApi */
+export interface SourceAnswer extends Validators {
+  readonly set: JwkSet;
+  /** Where the set comes from: the URI, or a name. */
+  readonly origin: string;
+  readonly hints?: FreshnessHints;
+  /** The source said that `previous` still holds (304); `set` is that of `previous`. */
+  readonly notModified?: boolean;
+}
+
+/**
+ * Where a JWK Set comes from. Write one to take keys from anywhere else than HTTP: answer with a judged set (`JwkSet.parse`), throw
+ * `JwksConnectionError` or `InvalidJwkSetError`; anything else that is thrown counts as the former.
+ *
+ * @publicApi
+ */
+export interface JwkSetSource {
+  load(request: LoadRequest): Promise<SourceAnswer>;
+  /** The document as it came, for `fetchJwkSet()`; without it, that answers with the usable keys. */
+  fetchDocument?(request: LoadRequest): Promise<unknown>;
+  /** Frees what the source holds (connections). */
+  close?(): Promise<void>;
+}
+
+/** A set that never changes and is never fetched. @internal */
+export class StaticSource implements JwkSetSource {
+  constructor(
+    private readonly set: JwkSet,
+    private readonly document: unknown,
+  ) {}
+
+  async load(): Promise<SourceAnswer> {
+    return { set: this.set, origin: 'static', hints: { maxAge: Number.POSITIVE_INFINITY } };
+  }
+
+  async fetchDocument(): Promise<unknown> {
+    return this.document;
+  }
+}

@@ -1,0 +1,20 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const lib = (path: string) => fileURLToPath(new URL(`./lib/${path}`, import.meta.url));
+
+export default defineConfig({
+  oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
+  resolve: {
+    alias: [
+      { find: /^nestjs-jwks\/testing$/, replacement: lib('testing/index.ts') },
+      { find: /^nestjs-jwks$/, replacement: lib('index.ts') },
+    ],
+  },
+  test: {
+    include: ['test/**/*.spec.ts'],
+    pool: 'forks',
+    sequence: { hooks: 'stack' },
+    coverage: { provider: 'v8', include: ['lib/**/*.ts'], reporter: ['text', 'lcov'] },
+  },
+});
