@@ -28,6 +28,10 @@ export function backoffDelay(settings: BackoffSettings, attempt: number, random:
 export function parseRetryAfter(value: string | null | undefined, now: number): number | undefined {
   if (!value) return undefined;
   const text = value.trim();
-  const delay = /^\d{1,15}$/.test(text) ? Number(text) * 1000 : /^[A-Z][a-z]{2},/.test(text) ? Date.parse(text) - now : Number.NaN;
+  const delay = /^\d{1,15}$/.test(text)
+    ? Number(text) * 1000
+    : /^[A-Z][a-z]{2},/.test(text)
+      ? Date.parse(text) - now
+      : Number.NaN;
   return delay > 0 ? Math.min(delay, MAX_RETRY_AFTER) : undefined;
 }

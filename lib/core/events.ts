@@ -23,7 +23,11 @@ export type JwksEvent =
   /** The source answered 304 or with the very keys that are held. */
   | (TimedEvent & { readonly type: 'set.unchanged' })
   /** A new set replaced the one that was held, with other keys. */
-  | (SetEvent & { readonly type: 'set.rotated'; readonly added: readonly string[]; readonly removed: readonly string[] })
+  | (SetEvent & {
+      readonly type: 'set.rotated';
+      readonly added: readonly string[];
+      readonly removed: readonly string[];
+    })
   /** The source answered with something that is not a usable set; what was held stays. */
   | (TimedEvent & { readonly type: 'set.rejected'; readonly reason: string })
   /** One load, with its retries and failover, failed. */
@@ -36,7 +40,11 @@ export type JwksEvent =
       readonly retryIn: number;
     })
   /** A refresh was asked for and not made. */
-  | (SetEvent & { readonly type: 'refresh.skipped'; readonly because: RefreshCause; readonly reason: 'budget' | 'backoff' })
+  | (SetEvent & {
+      readonly type: 'refresh.skipped';
+      readonly because: RefreshCause;
+      readonly reason: 'budget' | 'backoff';
+    })
   /** A set past its freshness serves because no source answers. */
   | (SetEvent & {
       readonly type: 'set.stale';
@@ -107,5 +115,7 @@ const MAX_SAFE_LENGTH = 64;
  */
 export function safeText(text: string): string {
   const cut = text.length > MAX_SAFE_LENGTH ? `${text.slice(0, MAX_SAFE_LENGTH)}…` : text;
-  return cut.replace(UNSAFE, (char) => (char === '…' ? '...' : `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`));
+  return cut.replace(UNSAFE, (char) =>
+    char === '…' ? '...' : `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

@@ -11,9 +11,12 @@ export function optionalPeer<T>(name: string, need: string, load: () => Promise<
   return () => {
     loaded ??= load().catch((cause: unknown) => {
       loaded = undefined;
-      const absent = (cause as { code?: unknown } | null)?.code === 'ERR_MODULE_NOT_FOUND' && String(cause).includes(`'${name}'`);
+      const absent =
+        (cause as { code?: unknown } | null)?.code === 'ERR_MODULE_NOT_FOUND' && String(cause).includes(`'${name}'`);
       throw new JwksConfigurationError(
-        absent ? `${need} needs the package "${name}": install it` : `${need} needs the package "${name}", which failed to load`,
+        absent
+          ? `${need} needs the package "${name}": install it`
+          : `${need} needs the package "${name}", which failed to load`,
         undefined,
         { cause },
       );
