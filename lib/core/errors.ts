@@ -1,19 +1,38 @@
-const BRAND = Symbol.for('nestjs-jwks.error');
+import { isBranded, JwksError } from './jwks-error.js';
+import { InvalidJwkSetError, JwksConnectionError, type SourceError } from './source-errors.js';
+import type {
+  AmbiguousTokenError,
+  InsufficientScopeError,
+  InvalidClaimError,
+  InvalidSignatureError,
+  MalformedTokenError,
+  MissingTokenError,
+  SigningKeyNotFoundError,
+  TokenExpiredError,
+  TokenNotActiveError,
+  TokenRefusedError,
+  UnsupportedAlgorithmError,
+  UntrustedIssuerError,
+} from './token-errors.js';
 
-/**
- * Base of every error this package throws. Tell errors apart by `code` (stable) rather than by `instanceof`, which fails
- * across two copies of the package; {@link isJwksError} works across them.
- *
- * @publicApi
- */
-export abstract class JwksError extends Error {
-  abstract readonly code: string;
-
-  constructor(message: string, options?: { cause?: unknown }) {
-    super(message, options);
-    Object.defineProperty(this, BRAND, { value: true });
-  }
-}
+export { JwksError, InvalidJwkSetError, JwksConnectionError };
+export type { SourceError };
+export type { SourceFaultOptions, SourceFaultTraits } from './source-errors.js';
+export {
+  AmbiguousTokenError,
+  InsufficientScopeError,
+  InvalidClaimError,
+  InvalidSignatureError,
+  MalformedTokenError,
+  MissingTokenError,
+  SigningKeyNotFoundError,
+  TokenError,
+  TokenExpiredError,
+  TokenNotActiveError,
+  TokenRefusedError,
+  UnsupportedAlgorithmError,
+  UntrustedIssuerError,
+} from './token-errors.js';
 
 /**
  * An option, or a combination of options, that cannot work. Thrown when the module or the client is made.
@@ -33,218 +52,6 @@ export class JwksConfigurationError extends JwksError {
     super(message, options);
   }
 }
-
-/**
- * What a fault of a key source means to the layers around it, said once, where the fault is thrown.
- *
- * @publicApi
- */
-export interface SourceFaultTraits {
-  /** Asking the same source again soon may help. */
-  readonly retryable: boolean;
-  /** The next failover member may help. */
-  readonly failsOver: boolean;
-  /** A set past its freshness may serve while this fault lasts (`cache.staleIfError`). */
-  readonly bridged: boolean;
-  /** What the source asked for by `Retry-After`, in milliseconds (RFC 9110 section 10.2.3). */
-  readonly retryAfter?: number | undefined;
-}
-
-/** @publicApi */
-export interface SourceFaultOptions extends Partial<SourceFaultTraits> {
-  cause?: unknown;
-}
-
-/**
- * The keys cannot be had: network fault, timeout (`timed out` is in the message), an HTTP status other than 200 or 304.
- * Answered with 503, never with 401: an outage logs nobody out.
- *
- * @publicApi
- */
-export class JwksConnectionError extends JwksError implements SourceFaultTraits {
-  override readonly name = 'JwksConnectionError';
-  override readonly code = 'jwks_unavailable';
-  readonly retryable: boolean;
-  readonly failsOver: boolean;
-  readonly bridged: boolean;
-  readonly retryAfter: number | undefined;
-
-  constructor(message: string, options: SourceFaultOptions = {}) {
-    super(message, 'cause' in options ? { cause: options.cause } : undefined);
-    this.retryable = options.retryable ?? true;
-    this.failsOver = options.failsOver ?? true;
-    this.bridged = options.bridged ?? true;
-    this.retryAfter = options.retryAfter;
-  }
-}
-
-/**
- * Something answered, but not with a usable JWK Set (RFC 7517 section 5): not JSON, no `keys` array, too many keys, none usable.
- * Answered with 503.
- *
- * @publicApi
- */
-export class InvalidJwkSetError extends JwksError implements SourceFaultTraits {
-  override readonly name = 'InvalidJwkSetError';
-  override readonly code = 'jwks_invalid';
-  readonly retryable: boolean;
-  readonly failsOver: boolean;
-  readonly bridged: boolean;
-  readonly retryAfter: number | undefined;
-
-  constructor(message: string, options: SourceFaultOptions = {}) {
-    super(message, 'cause' in options ? { cause: options.cause } : undefined);
-    this.retryable = options.retryable ?? false;
-    this.failsOver = options.failsOver ?? true;
-    this.bridged = options.bridged ?? true;
-    this.retryAfter = options.retryAfter;
-  }
-}
-
-/**
- * Base of every reason to refuse a request because of its token. Messages are fixed sentences: they hold nothing of the token.
- *
- * @publicApi
- */
-export abstract class TokenError extends JwksError {}
-
-/** No token where one is needed. Challenge without an `error` (RFC 6750 section 3.1). @publicApi */
-export class MissingTokenError extends TokenError {
-  override readonly name = 'MissingTokenError';
-  override readonly code = 'token_missing';
-
-  constructor(message = 'The request has no access token', options?: { cause?: unknown }) {
-    super(message, options);
-  }
-}
-
-/** More than one token, or more than one way of sending it (RFC 6750 section 2). @publicApi */
-export class AmbiguousTokenError extends TokenError {
-  override readonly name = 'AmbiguousTokenError';
-  override readonly code = 'invalid_request';
-
-  constructor(message = 'The request has more than one access token', options?: { cause?: unknown }) {
-    super(message, options);
-  }
-}
-
-/** Not a JWT in compact form (RFC 7519 section 7.2), in a form that is not canonical, or too long. @publicApi */
-export class MalformedTokenError extends TokenError {
-  override readonly name = 'MalformedTokenError';
-  override readonly code = 'token_malformed';
-
-  constructor(message = 'The access token is not a JWT in compact form', options?: { cause?: unknown }) {
-    super(message, options);
-  }
-}
-
-/** `iss` is none of the trusted issuers; found out before any network call. @publicApi */
-export class UntrustedIssuerError extends TokenError {
-  override readonly name = 'UntrustedIssuerError';
-  override readonly code = 'issuer_untrusted';
-
-  constructor(message = 'The issuer of the access token is not trusted', options?: { cause?: unknown }) {
-    super(message, options);
-  }
-}
-
-/** `alg` is not in the configured list (RFC 8725 section 3.1). @publicApi */
-export class UnsupportedAlgorithmError extends TokenError {
-  override readonly name = 'UnsupportedAlgorithmError';
-  override readonly code = 'alg_not_allowed';
-
-  constructor(message = 'The signature algorithm of the access token is not allowed', options?: { cause?: unknown }) {
-    super(message, options);
-  }
-}
-
-/** The issuer's current set has no key for this kid and algorithm, also after a refetch. @publicApi */
-export class SigningKeyNotFoundError extends TokenError {
-  override readonly name = 'SigningKeyNotFoundError';
-  override readonly code = 'key_not_found';
-
-  constructor(
-    message = 'No signing key matches',
-    options?: { cause?: unknown },
-    /** The kid that was looked for, as it came: make it safe before it meets a log line. */
-    readonly kid?: string,
-  ) {
-    super(message, options);
-  }
-}
-
-/** The signature does not verify (RFC 7515 section 5.2). @publicApi */
-export class InvalidSignatureError extends TokenError {
-  override readonly name = 'InvalidSignatureError';
-  override readonly code = 'signature_invalid';
-
-  constructor(message = 'The signature of the access token is not valid', options?: { cause?: unknown }) {
-    super(message, options);
-  }
-}
-
-/** `exp` has passed (RFC 7519 section 4.1.4), or the token is older than `maxTokenAge`. @publicApi */
-export class TokenExpiredError extends TokenError {
-  override readonly name = 'TokenExpiredError';
-  override readonly code = 'token_expired';
-
-  constructor(message = 'The access token has expired', options?: { cause?: unknown }) {
-    super(message, options);
-  }
-}
-
-/** `nbf` (RFC 7519 section 4.1.5) or `iat` lies in the future. @publicApi */
-export class TokenNotActiveError extends TokenError {
-  override readonly name = 'TokenNotActiveError';
-  override readonly code = 'token_not_active';
-
-  constructor(message = 'The access token is not valid yet', options?: { cause?: unknown }) {
-    super(message, options);
-  }
-}
-
-/** A claim is missing, of the wrong type, or not acceptable. @publicApi */
-export class InvalidClaimError extends TokenError {
-  override readonly name = 'InvalidClaimError';
-  override readonly code = 'claim_invalid';
-
-  constructor(
-    /** Name of the claim, such as `aud`. */
-    readonly claim: string,
-    message = `The claim "${claim}" of the access token is missing or not acceptable`,
-    options?: { cause?: unknown },
-  ) {
-    super(message, options);
-  }
-}
-
-/** The application's `validate` threw or returned nothing that could be a user; what it threw is the `cause`. @publicApi */
-export class TokenRefusedError extends TokenError {
-  override readonly name = 'TokenRefusedError';
-  override readonly code = 'token_refused';
-
-  constructor(message = 'The application refused the access token', options?: { cause?: unknown }) {
-    super(message, options);
-  }
-}
-
-/** The token is good but lacks a scope that the route asks for (RFC 6750 section 3.1). Answered with 403. @publicApi */
-export class InsufficientScopeError extends TokenError {
-  override readonly name = 'InsufficientScopeError';
-  override readonly code = 'insufficient_scope';
-
-  constructor(
-    /** The scopes that the route asks for. */
-    readonly scopes: readonly string[],
-    message = 'The access token lacks a scope that this route asks for',
-    options?: { cause?: unknown },
-  ) {
-    super(message, options);
-  }
-}
-
-/** The errors of a key source. @publicApi */
-export type SourceError = JwksConnectionError | InvalidJwkSetError;
 
 /** Every concrete error of this package: a `switch` on `code` narrows it. @publicApi */
 export type AnyJwksError =
@@ -272,7 +79,7 @@ export type JwksErrorCode = AnyJwksError['code'];
  * @publicApi
  */
 export function isJwksError(error: unknown): error is AnyJwksError {
-  return typeof error === 'object' && error !== null && (error as Record<symbol, unknown>)[BRAND] === true;
+  return isBranded(error);
 }
 
 /** @internal */
