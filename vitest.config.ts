@@ -12,6 +12,7 @@ export default defineConfig({
     ],
   },
   test: {
+    reporters: ['default', './tools/summary-reporter.ts'],
     include: ['test/**/*.spec.ts'],
     pool: 'forks',
     sequence: { hooks: 'stack' },
