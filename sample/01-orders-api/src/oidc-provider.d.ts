@@ -20,7 +20,11 @@ declare module 'oidc-provider' {
       clientCredentials: { enabled: boolean };
       resourceIndicators: {
         enabled: boolean;
-        getResourceServerInfo(context: unknown, resource: string, client: unknown): ResourceServer;
+        getResourceServerInfo(
+          context: unknown,
+          resource: string,
+          client: { readonly clientId: string },
+        ): ResourceServer;
       };
     };
   }
