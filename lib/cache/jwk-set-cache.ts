@@ -1,0 +1,1 @@
+export type { KeyLookup, KeyLookupStatus, RefreshRequest } from './key-lookup.js';

@@ -1,0 +1,143 @@
+import type { FreshnessHints } from '../sources/jwk-set-source.js';
+
+/**
+ * `fresh`: served. `ageing`: served, and refreshed in the background. `stale`: past its freshness, serves while no source answers.
+ * `expired`: serves no more. `empty`: none was ever held.
+ *
+ * @publicApi
+ */
+export type SetState = 'fresh' | 'ageing' | 'stale' | 'expired' | 'empty';
+
+/** All durations in milliseconds. @internal */
+export interface LifetimePolicy {
+  /** Freshness of an answer that says nothing about it. */
+  readonly ttl: number;
+  /** Bounds of what an answer says. */
+  readonly minTtl: number;
+  readonly maxTtl: number;
+  /** False: what an answer says about its freshness is ignored. */
+  readonly respectHeaders: boolean;
+  /** The part of its freshness after which a set is refreshed in the background; 1: never. */
+  readonly refreshAhead: number;
+  /** The most that a set serves past its freshness. */
+  readonly staleIfError: number;
+}
+
+/** When a set was had and what it is good for, on one clock. A set that never ages has infinite times. @internal */
+export interface Lifetime {
+  readonly fetchedAt: number;
+  readonly refreshAt: number;
+  readonly freshUntil: number;
+  readonly staleUntil: number;
+}
+
+/** @internal */
+export interface Arrival {
+  /** When the load began: the set is at least as old as that. */
+  readonly startedAt: number;
+  /** When the answer came, on the same clock. */
+  readonly now: number;
+  /** 0 to 1: which part of the jitter applies. */
+  readonly jitter: number;
+}
+
+/** The most that the refresh-ahead point is brought forward, as a part of it: keeps a fleet from refreshing all at once. */
+const JITTER = 0.1;
+
+/** @internal */
+export function lifetimeOf(hints: FreshnessHints | undefined, policy: LifetimePolicy, arrival: Arrival): Lifetime {
+  const said = policy.respectHeaders ? (hints ?? {}) : staticHints(hints);
+  const fresh = freshness(said, policy);
+  const freshUntil = arrival.now + fresh;
+  return {
+    fetchedAt: arrival.startedAt,
+    refreshAt: arrival.now + fresh * refreshPoint(policy, arrival.jitter),
+    freshUntil,
+    staleUntil: freshUntil + staleness(said, policy),
+  };
+}
+
+/** A set that needs no fetching stays so, whatever is said about headers. */
+function staticHints(hints: FreshnessHints | undefined): FreshnessHints {
+  return hints?.maxAge === Number.POSITIVE_INFINITY ? { maxAge: hints.maxAge } : {};
+}
+
+function freshness({ maxAge, noStore }: FreshnessHints, policy: LifetimePolicy): number {
+  if (maxAge === Number.POSITIVE_INFINITY) return maxAge;
+  if (noStore) return policy.minTtl;
+  if (maxAge === undefined || Number.isNaN(maxAge)) return policy.ttl;
+  return Math.min(policy.maxTtl, Math.max(policy.minTtl, maxAge));
+}
+
+/** RFC 9111 section 5.2.2.2 and RFC 5861 section 4: the answer may shorten what the operator allows, never lengthen it. */
+function staleness({ mustRevalidate, staleIfError }: FreshnessHints, policy: LifetimePolicy): number {
+  if (mustRevalidate) return 0;
+  if (staleIfError === undefined || Number.isNaN(staleIfError)) return policy.staleIfError;
+  return Math.min(policy.staleIfError, Math.max(0, staleIfError));
+}
+
+function refreshPoint({ refreshAhead }: LifetimePolicy, jitter: number): number {
+  return refreshAhead >= 1 ? 1 : refreshAhead * (1 - JITTER * jitter);
+}
+
+/** Wall-clock times of a set, as processes share them. @internal */
+export interface WallTimes {
+  readonly fetchedAt: number;
+  readonly freshUntil: number;
+  readonly staleUntil: number;
+}
+
+/** One moment on both clocks. @internal */
+export interface Moment {
+  readonly wall: number;
+  readonly monotonic: number;
+}
+
+/**
+ * The lifetime of a set that comes from the shared store, on the monotonic clock: never longer than this process would have allowed itself,
+ * whatever the entry says. `undefined` where nothing is left of it.
+ *
+ * @internal
+ */
+export function restoredLifetime(
+  times: WallTimes,
+  policy: LifetimePolicy,
+  moment: Moment,
+  jitter: number,
+): Lifetime | undefined {
+  const longest = policy.respectHeaders ? Math.max(policy.ttl, policy.maxTtl) : policy.ttl;
+  const fetchedAt = Math.min(times.fetchedAt, moment.wall);
+  const freshUntil = Math.min(times.freshUntil, fetchedAt + longest);
+  const staleUntil = Math.min(times.staleUntil, freshUntil + policy.staleIfError);
+  if (!(moment.wall < staleUntil)) return undefined;
+  const shift = moment.monotonic - moment.wall;
+  return {
+    fetchedAt: fetchedAt + shift,
+    refreshAt: fetchedAt + (freshUntil - fetchedAt) * refreshPoint(policy, jitter) + shift,
+    freshUntil: freshUntil + shift,
+    staleUntil: staleUntil + shift,
+  };
+}
+
+/** The times on the wall clock, for what leaves the process. @internal */
+export function wallTimes(lifetime: Lifetime, moment: Moment): WallTimes {
+  const shift = moment.wall - moment.monotonic;
+  return {
+    fetchedAt: Math.round(lifetime.fetchedAt + shift),
+    freshUntil: Math.round(lifetime.freshUntil + shift),
+    staleUntil: Math.round(lifetime.staleUntil + shift),
+  };
+}
+
+/** The same set, good to the end of its freshness only. @internal */
+export function withoutStaleness(lifetime: Lifetime): Lifetime {
+  return { ...lifetime, staleUntil: lifetime.freshUntil };
+}
+
+/** Each time is the first moment of the next state. @internal */
+export function stateAt(lifetime: Lifetime | undefined, now: number): SetState {
+  if (!lifetime) return 'empty';
+  if (now < lifetime.refreshAt) return 'fresh';
+  if (now < lifetime.freshUntil) return 'ageing';
+  return now < lifetime.staleUntil ? 'stale' : 'expired';
+}
