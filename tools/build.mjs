@@ -1,12 +1,7 @@
 // Builds dist/ from lib/, from nothing: a file that was renamed must not survive in the package.
-import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { root, run, tsc } from './run.mjs';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
-
-rmSync(new URL('../dist', import.meta.url), { recursive: true, force: true });
-const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
-process.exit(status ?? 1);
+rmSync(join(root, 'dist'), { recursive: true, force: true });
+process.exit(run(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { show: true }).status);
