@@ -1,4 +1,5 @@
 import type { JwkSet } from '../keys/jwk-set.js';
+import { publicDocument } from './public-document.js';
 
 /** What a source's answer says about its own freshness. All in milliseconds. @publicApi */
 export interface FreshnessHints {
@@ -71,6 +72,11 @@ export class StaticSource implements JwkSetSource {
   }
 
   async fetchDocument(): Promise<unknown> {
-    return this.document;
+    return publicDocument(this.document);
   }
+}
+
+/** What `fetchDocument` answers, for a source with or without it. @internal */
+export async function documentOf(source: JwkSetSource, request: LoadRequest): Promise<unknown> {
+  return source.fetchDocument ? source.fetchDocument(request) : (await source.load(request)).set.toJSON();
 }

@@ -1,0 +1,146 @@
+import { lookup } from 'node:dns';
+import { createSecureContext } from 'node:tls';
+import type { Dispatcher, EnvHttpProxyAgent } from 'undici';
+import { JwksConfigurationError, JwksConnectionError } from '../core/errors.js';
+import { guardConnections, type Resolve } from './address-guard.js';
+
+type Undici = typeof import('undici');
+
+/**
+ * TLS of the connection to the identity provider, as `tls.connect` takes it. It does not apply to a proxy on the way.
+ *
+ * @publicApi
+ */
+export interface TlsOptions {
+  /** PEM of the certificate authorities to trust, instead of the public ones. */
+  readonly ca?: string | Buffer | (string | Buffer)[];
+  /** PEM of the client certificate, with its chain. */
+  readonly cert?: string | Buffer | (string | Buffer)[];
+  /** PEM of the client certificate's private key. */
+  readonly key?: string | Buffer;
+  /** The name that the server's certificate must have, where it is not the host of the URL. */
+  readonly servername?: string;
+  /** `false` accepts any certificate: for a test at most. */
+  readonly rejectUnauthorized?: boolean;
+}
+
+/** @internal */
+export interface HttpTransportSettings {
+  /** Used as it is: none of the settings below applies. */
+  readonly fetch?: typeof fetch | undefined;
+  /** Of undici 7. Used as it is: none of the settings below applies. Never closed here. */
+  readonly dispatcher?: Dispatcher | undefined;
+  readonly tls?: TlsOptions | undefined;
+  /** URL of an HTTP proxy for every request; `false`: none, whatever the environment says. */
+  readonly proxy?: string | false | undefined;
+  /** `false`: connects to public addresses only, checked after DNS resolution; behind a proxy too, which is given the checked address. */
+  readonly allowPrivateAddresses: boolean;
+}
+
+/** @internal */
+export interface HttpTransport {
+  fetch(url: string, init: RequestInit): Promise<Response>;
+  /** Cuts the connections that the transport made itself. */
+  close(): Promise<void>;
+}
+
+/**
+ * The global `fetch`, looked up at each call so that msw, nock and OpenTelemetry see it, wherever that is enough. TLS settings, a proxy, a
+ * dispatcher and address rules need undici's own `fetch`: the one inside Node is of another version, and a dispatcher must never be handed
+ * from one to the other. The package is loaded on the first request that needs it. Proxies of the environment are read now.
+ *
+ * @internal
+ */
+export function createTransport(settings: HttpTransportSettings, resolve: Resolve = lookup): HttpTransport {
+  const { fetch: own, dispatcher, tls, allowPrivateAddresses } = settings;
+  if (own) return { fetch: async (url, init) => own(url, init), close: async () => undefined };
+  if (dispatcher) return new UndiciTransport(() => dispatcher, false);
+  if (tls) checkTls(tls);
+  const proxies = proxiesOf(settings.proxy);
+  if (!tls && !proxies && allowPrivateAddresses)
+    return { fetch: async (url, init) => fetch(url, init), close: async () => undefined };
+  return new UndiciTransport((undici) => {
+    const guard = allowPrivateAddresses ? { connect: { ...tls } } : guardConnections(undici, { ...tls }, resolve);
+    // Asking for an http URL by CONNECT is refused by most proxies, but it is the only way to name the address.
+    const proxyTunnel = !allowPrivateAddresses;
+    return new undici.EnvHttpProxyAgent({
+      ...(proxies ?? NO_PROXIES),
+      ...guard,
+      ...(tls && { requestTls: { ...tls } }),
+      proxyTunnel,
+    });
+  }, true);
+}
+
+type Proxies = Required<Pick<EnvHttpProxyAgent.Options, 'httpProxy' | 'httpsProxy' | 'noProxy'>>;
+
+/** Empty text keeps undici from reading the environment itself. */
+const NO_PROXIES: Proxies = { httpProxy: '', httpsProxy: '', noProxy: '' };
+
+class UndiciTransport implements HttpTransport {
+  private loading: Promise<{ fetch: Undici['fetch']; dispatcher: Dispatcher }> | undefined;
+  private closed = false;
+
+  constructor(
+    private readonly dispatcherOf: (undici: Undici) => Dispatcher,
+    private readonly owned: boolean,
+  ) {}
+
+  async fetch(url: string, init: RequestInit): Promise<Response> {
+    const { fetch, dispatcher } = await this.load();
+    if (this.closed) throw new JwksConnectionError('The connections of this client are closed', { retryable: false });
+    // Same interfaces, declared twice: by undici and by Node's copy of it.
+    return fetch(url, { ...init, dispatcher } as Parameters<typeof fetch>[1]) as unknown as Promise<Response>;
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    if (!this.owned || !this.loading) return;
+    const loaded = await this.loading.catch(() => undefined);
+    await loaded?.dispatcher.destroy();
+  }
+
+  private load(): NonNullable<typeof this.loading> {
+    return (this.loading ??= import('undici').then((undici) => ({
+      fetch: undici.fetch,
+      dispatcher: this.dispatcherOf(undici),
+    })));
+  }
+}
+
+function proxiesOf(proxy: string | false | undefined): Proxies | undefined {
+  if (proxy === false) return undefined;
+  if (proxy !== undefined) {
+    const url = proxyUrl(proxy, 'http.proxy');
+    return { httpProxy: url, httpsProxy: url, noProxy: '' };
+  }
+  const { env } = process;
+  const httpProxy = proxyUrl(env['http_proxy'] ?? env['HTTP_PROXY'], 'HTTP_PROXY');
+  const httpsProxy = proxyUrl(env['https_proxy'] ?? env['HTTPS_PROXY'], 'HTTPS_PROXY');
+  return httpProxy || httpsProxy
+    ? { httpProxy, httpsProxy, noProxy: env['no_proxy'] ?? env['NO_PROXY'] ?? '' }
+    : undefined;
+}
+
+/** `proxy.example:3128` is what many environments say. The value is not in the message: it may hold a password. */
+function proxyUrl(value: string | undefined, name: string): string {
+  if (!value) return '';
+  const url = value.includes('://') ? value : `http://${value}`;
+  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return url;
+  throw new JwksConfigurationError(
+    `${name} must be the URL of an HTTP proxy, such as http://proxy.example:3128`,
+    'http.proxy',
+  );
+}
+
+function checkTls({ ca, cert, key }: TlsOptions): void {
+  try {
+    createSecureContext({ ca, cert, key });
+  } catch (cause) {
+    throw new JwksConfigurationError(
+      'http.tls: ca, cert and key must be PEM, and the key that of the certificate',
+      'http.tls',
+      { cause },
+    );
+  }
+}

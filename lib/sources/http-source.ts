@@ -1,0 +1,152 @@
+import CachePolicy from 'http-cache-semantics';
+import type { Clock } from '../core/clock.js';
+import { JwkSet } from '../keys/jwk-set.js';
+import type { HttpTransport } from './http-dispatcher.js';
+import { HttpExchange, parseJson, type ExchangeSettings, type HttpAnswer } from './http-exchange.js';
+import type {
+  FreshnessHints,
+  JwkSetSource,
+  LoadRequest,
+  PreviousAnswer,
+  SourceAnswer,
+  Validators,
+} from './jwk-set-source.js';
+import { publicDocument } from './public-document.js';
+import { statusFault } from './source-faults.js';
+
+/** @internal */
+export interface HttpSourceSettings extends ExchangeSettings {
+  readonly uri: string;
+}
+
+/** The headers about freshness that a 304 need not repeat (RFC 9111 section 4.3.4). */
+const KEPT_HEADERS = ['cache-control', 'expires', 'pragma', 'vary'];
+/** What may be sent back: a validator can come from a shared store, and no server needs a longer one. */
+const SENDABLE = /^[\x21-\x7e](?:[\x20-\x7e]{0,1022}[\x21-\x7e])?$/;
+const NO_CACHE = { 'cache-control': 'no-cache', pragma: 'no-cache' };
+
+/**
+ * A JWK Set at a URL (RFC 7517 section 5). The content type is not judged: many providers send `text/plain`.
+ *
+ * @internal
+ */
+export class HttpSource implements JwkSetSource {
+  private readonly exchange: HttpExchange;
+  private kept: (Validators & { readonly headers: Record<string, string> }) | undefined;
+
+  constructor(
+    private readonly settings: HttpSourceSettings,
+    transport: HttpTransport,
+    private readonly clock: Clock,
+  ) {
+    this.exchange = new HttpExchange(settings, transport, clock);
+  }
+
+  get uri(): string {
+    return this.settings.uri;
+  }
+
+  async load(request: LoadRequest): Promise<SourceAnswer> {
+    const conditions = this.conditions(request.previous);
+    const answer = await this.ask(request, conditions);
+    if (answer.status === 304 && request.previous && Object.keys(conditions).length > 0)
+      return this.renew(answer, request.previous);
+    const set = JwkSet.parse(this.document(answer));
+    const validators = validatorsOf(answer);
+    this.kept = { ...validators, headers: keep(answer.headers) };
+    return { set, origin: this.uri, hints: hintsOf(answer.headers, answer), ...validators };
+  }
+
+  async fetchDocument(request: LoadRequest): Promise<unknown> {
+    const document = this.document(await this.ask(request, {}));
+    JwkSet.parse(document);
+    return publicDocument(document);
+  }
+
+  private ask({ signal, reload }: LoadRequest, conditions: Record<string, string>): Promise<HttpAnswer> {
+    const headers = reload ? { ...conditions, ...NO_CACHE } : conditions;
+    return this.exchange.get({ url: this.uri, headers, signal });
+  }
+
+  private document(answer: HttpAnswer): unknown {
+    if (answer.status !== 200) throw statusFault(this.uri, answer, this.clock.now());
+    return parseJson(answer.body, this.uri);
+  }
+
+  /** An entity tag belongs to one URI: another source's is of no use here. */
+  private conditions(previous: PreviousAnswer | undefined): Record<string, string> {
+    if (!previous || previous.origin !== this.uri) return {};
+    const headers: Record<string, string> = {};
+    if (previous.etag && SENDABLE.test(previous.etag)) headers['if-none-match'] = previous.etag;
+    if (previous.lastModified && SENDABLE.test(previous.lastModified))
+      headers['if-modified-since'] = previous.lastModified;
+    return headers;
+  }
+
+  private renew(answer: HttpAnswer, previous: PreviousAnswer): SourceAnswer {
+    const { etag, lastModified } = previous;
+    const known = this.kept?.etag === etag && this.kept?.lastModified === lastModified ? this.kept?.headers : undefined;
+    const headers = { ...known, ...answer.headers };
+    const validators = { ...(etag && { etag }), ...(lastModified && { lastModified }), ...validatorsOf(answer) };
+    this.kept = { ...validators, headers: keep(headers) };
+    return { set: previous.set, origin: this.uri, hints: hintsOf(headers, answer), ...validators, notModified: true };
+  }
+}
+
+function validatorsOf({ headers }: HttpAnswer): Validators {
+  const { etag, 'last-modified': lastModified } = headers;
+  return {
+    ...(etag && SENDABLE.test(etag) && { etag }),
+    ...(lastModified && SENDABLE.test(lastModified) && { lastModified }),
+  };
+}
+
+function keep(headers: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => KEPT_HEADERS.includes(name)));
+}
+
+/**
+ * What the headers say about freshness (RFC 9111 section 4.2, RFC 5861), as of now. No guess is made from `Last-Modified`: without a word
+ * from the server `cache.ttl` holds. The time from sending the request counts as age (RFC 9111 section 4.2.3).
+ */
+function hintsOf(headers: Record<string, string>, { elapsed, sentAt }: HttpAnswer): FreshnessHints {
+  const policy = new (policyAt(sentAt))(
+    { method: 'GET', headers: {} },
+    { status: 200, headers: normalized(headers) },
+    PRIVATE_CACHE,
+  );
+  const directives = policy.toObject().rescc;
+  const says =
+    ['max-age', 'no-cache', 'no-store'].some((name) => name in directives) ||
+    'expires' in headers ||
+    headers['vary'] === '*';
+  const left = policy.maxAge() * 1000 - Math.max(0, policy.age()) * 1000 - elapsed;
+  const staleIfError = secondsOf(directives['stale-if-error']);
+  return {
+    ...(says && { maxAge: Math.max(0, Math.floor(left)) }),
+    ...('no-store' in directives && { noStore: true }),
+    ...(staleIfError !== undefined && { staleIfError: staleIfError * 1000 }),
+    ...('must-revalidate' in directives && { mustRevalidate: true }),
+  };
+}
+
+const PRIVATE_CACHE = { shared: false, cacheHeuristic: 0, immutableMinTimeToLive: 0 };
+
+/** `http-cache-semantics` asks its own method for the time, already in its constructor. */
+function policyAt(moment: number): typeof CachePolicy {
+  return class extends CachePolicy {
+    now(): number {
+      return moment;
+    }
+  };
+}
+
+/** Names of directives are case-insensitive (RFC 9111 section 5.2), which `http-cache-semantics` leaves to its caller. */
+function normalized(headers: Record<string, string>): Record<string, string> {
+  const control = headers['cache-control'];
+  return control === undefined ? headers : { ...headers, 'cache-control': control.toLowerCase() };
+}
+
+function secondsOf(value: string | undefined): number | undefined {
+  return typeof value === 'string' && /^\d{1,10}$/.test(value) ? Number(value) : undefined;
+}

@@ -1,0 +1,81 @@
+import { parseRetryAfter } from '../core/backoff.js';
+import { isSourceError, JwksConnectionError, type SourceError } from '../core/errors.js';
+
+/** Codes of Node, OpenSSL and undici. None of the first goes away by asking again: a wrong certificate stays wrong. */
+const TLS_CODE =
+  /^(CERT_|CRL_|ERR_TLS_|ERR_SSL_|ERR_OSSL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE)|PATH_LENGTH_|EPROTO$)/;
+const TIMEOUT_CODE = /^(ETIMEDOUT|ESOCKETTIMEDOUT|UND_ERR_(CONNECT|HEADERS|BODY)_TIMEOUT)$/;
+const MAX_CAUSES = 8;
+
+/** A URL as messages may show it: origin and path, no query, no credentials. @internal */
+export function describeUrl(url: string): string {
+  if (!URL.canParse(url)) return 'an invalid URL';
+  const { protocol, host, pathname } = new URL(url);
+  return `${protocol}//${host}${pathname}`;
+}
+
+/**
+ * What `fetch` threw, as a fault. The message takes only the error's code: texts of a custom `fetch` may hold anything. The rest is in
+ * the `cause`.
+ *
+ * @internal
+ */
+export function connectionFault(error: unknown, { url, signal }: { url: string; signal: AbortSignal }): SourceError {
+  const chain = causesOf(error);
+  const fault = chain.find(isSourceError);
+  if (fault) return fault;
+  if (signal.aborted)
+    return new JwksConnectionError(`The request to ${describeUrl(url)} was given up`, {
+      retryable: false,
+      cause: error,
+    });
+  const code = chain.map(codeOf).find((each) => each !== undefined);
+  if (code && TIMEOUT_CODE.test(code))
+    return new JwksConnectionError(`${describeUrl(url)} timed out (${code})`, { cause: error });
+  const because = code ? ` (${code})` : '';
+  const retryable = !(code && TLS_CODE.test(code));
+  return new JwksConnectionError(`${describeUrl(url)} could not be reached${because}`, { retryable, cause: error });
+}
+
+/**
+ * A status that is no answer. Only what the server calls temporary is asked for again (RFC 9110 sections 15.5.9 and 15.6, RFC 6585
+ * section 4); every other one fails over.
+ *
+ * @internal
+ */
+export function statusFault(
+  url: string,
+  answer: { status: number; headers: Record<string, string> },
+  now: number,
+): JwksConnectionError {
+  const { status } = answer;
+  const retryable = status === 408 || status === 429 || status >= 500;
+  const note = status >= 300 && status < 400 && status !== 304 ? '; redirects are not followed' : '';
+  return new JwksConnectionError(`${describeUrl(url)} answered with status ${status}${note}`, {
+    retryable,
+    retryAfter: retryable ? parseRetryAfter(answer.headers['retry-after'], now) : undefined,
+  });
+}
+
+/** What a source threw, as a fault: an application's own source may throw anything. @internal */
+export function asSourceFault(error: unknown): SourceError {
+  if (isSourceError(error)) return error;
+  return new JwksConnectionError('The key source failed', { retryable: false, cause: error });
+}
+
+function causesOf(error: unknown): unknown[] {
+  const chain: unknown[] = [];
+  let next = error;
+  while (next !== undefined && next !== null && chain.length < MAX_CAUSES) {
+    chain.push(next);
+    const { cause, errors } = next as { cause?: unknown; errors?: unknown };
+    // Node tries every address of a name and throws an AggregateError of the attempts.
+    next = cause ?? (Array.isArray(errors) ? errors[0] : undefined);
+  }
+  return chain;
+}
+
+function codeOf(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,63}$/.test(code) ? code : undefined;
+}
