@@ -1,0 +1,33 @@
+/**
+ * The only default values, in the form that users write. Tests compare the `@default` tags and the README with them.
+ *
+ * @internal
+ */
+export const DEFAULTS = {
+  failover: [],
+  algorithms: ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
+  clockTolerance: '5s',
+  requiredClaims: ['exp'],
+  allowInsecure: false,
+  prefetch: true,
+  cache: {
+    ttl: '10m',
+    minTtl: '1m',
+    maxTtl: '1h',
+    respectHeaders: true,
+    refreshAhead: 0.8,
+    staleIfError: '24h',
+    prefix: 'jwks:',
+  },
+  unknownKid: {
+    refetches: 3,
+    per: '30s',
+  },
+  http: {
+    timeout: '5s',
+    deadline: '10s',
+    retries: 2,
+    maxResponseSize: 1_048_576,
+    allowPrivateAddresses: true,
+  },
+} as const;

@@ -1,0 +1,104 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { JwksCacheOptions, JwksUnknownKidOptions } from './cache-options.js';
+import type { JwksHttpOptions } from './http-options.js';
+import type {
+  JwksIssuerEntry,
+  JwksIssuerOptions,
+  JwksIssuerResolver,
+  JwksKeyOptions,
+  JwksTokenOptions,
+} from './issuer-options.js';
+
+/** How keys are kept and fetched. @publicApi */
+export interface JwksKeepingOptions {
+  /** How long sets are kept, and where. */
+  cache?: JwksCacheOptions;
+  /** How often unknown kids and bad signatures may cause a fetch. */
+  unknownKid?: JwksUnknownKidOptions;
+  /** How sets are fetched. */
+  http?: JwksHttpOptions;
+}
+
+/**
+ * The request as a token extractor sees it; an extractor of `passport-jwt` or one that names its framework's request
+ * type fits.
+ *
+ * @publicApi
+ */
+export interface TokenRequest {
+  readonly headers: IncomingHttpHeaders;
+  readonly cookies?: unknown;
+  readonly query?: unknown;
+  readonly body?: unknown;
+}
+
+/** What holds for the module as a whole. @publicApi */
+export interface JwksSharedOptions extends JwksKeepingOptions {
+  /**
+   * `true`: sets are loaded in the background at start. `'required'`: start-up waits for them and fails without them;
+   * not with a resolver function, whose issuers nobody knows yet. `false`: on first use.
+   *
+   * @default true
+   */
+  prefetch?: boolean | 'required';
+  /**
+   * Where the token is in a request, such as any extractor of `ExtractJwt`; `null`: there is none.
+   *
+   * @default the Authorization header, as `Bearer`
+   */
+  tokenFrom?(request: TokenRequest): string | null;
+  /**
+   * `realm` of the `WWW-Authenticate` header: printable ASCII without quotes and backslashes.
+   *
+   * @default none
+   */
+  realm?: string;
+}
+
+/** @publicApi */
+export interface JwksSingleIssuerOptions extends JwksSharedOptions, JwksIssuerOptions {
+  issuers?: never;
+}
+
+/** @publicApi */
+export interface JwksSeveralIssuersOptions extends JwksSharedOptions, JwksTokenOptions {
+  /** Trusted issuers, or a function that finds them. The `iss` of a token chooses among them before any network call. */
+  issuers: readonly JwksIssuerEntry[] | JwksIssuerResolver;
+  /** For each issuer that names none itself; see {@link JwksIssuerOptions.audience}. */
+  audience?: string | readonly string[] | false;
+  issuer?: never;
+  jwksUri?: never;
+  jwks?: never;
+  source?: never;
+  failover?: never;
+}
+
+/**
+ * Options of `JwksModule.forRoot`: one issuer, or several. Each is checked at start-up; a bad one is a
+ * `JwksConfigurationError` that names it.
+ *
+ * @publicApi
+ */
+export type JwksModuleOptions = JwksSingleIssuerOptions | JwksSeveralIssuersOptions;
+
+/**
+ * Options of a `JwksClient`. Without `issuer` or `audience` it looks keys up and does not verify; without `issuer` it
+ * needs a `jwksUri`, `jwks` or `source`.
+ *
+ * @publicApi
+ */
+export interface JwksClientOptions extends JwksKeepingOptions, JwksKeyOptions, JwksTokenOptions {
+  /** See {@link JwksIssuerOptions.issuer}. @default none: keys are looked up for tokens of any issuer, `verify` refuses to work */
+  issuer?: string | false | undefined;
+  /** See {@link JwksIssuerOptions.audience}. @default none: `verify` refuses to work */
+  audience?: string | readonly string[] | false | undefined;
+}
+
+/**
+ * Makes the options, for `forRootAsync` with `useClass` and `useExisting`.
+ *
+ * @publicApi
+ */
+export interface JwksOptionsFactory {
+  createJwksOptions(): JwksModuleOptions | Promise<JwksModuleOptions>;
+}

@@ -1,0 +1,135 @@
+import { parseDuration } from '../core/clock.js';
+import { JwksConfigurationError } from '../core/errors.js';
+import { describe } from './describe.js';
+import { suggest } from './suggest.js';
+
+/** The longest that a timer of Node can run; a longer one fires at once. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+/**
+ * The options of one object, each read once and never written to. A check answers with the value or the fallback, or throws the
+ * JwksConfigurationError that names the option, what it takes and what came. `undefined` counts as absent.
+ *
+ * @internal
+ */
+export class OptionReader {
+  private constructor(
+    /** What stands before the names of these options: `''`, `cache.`, `issuers[1].`. */
+    readonly prefix: string,
+    private readonly given: object,
+    private readonly values: ReadonlyMap<string, unknown>,
+  ) {}
+
+  static read(given: unknown, prefix: string, known: readonly string[]): OptionReader {
+    if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+      throw refusal(prefix.replace(/\.$/, ''), 'an object of options', describe(given));
+    }
+    for (const name of Object.keys(given)) if (!known.includes(name)) throw unknownOption(prefix, name, known);
+    const source = given as Record<string, unknown>;
+    return new OptionReader(prefix, given, new Map(known.map((name) => [name, source[name]])));
+  }
+
+  get(name: string): unknown {
+    return this.values.get(name);
+  }
+
+  has(name: string): boolean {
+    return this.values.get(name) !== undefined;
+  }
+
+  /** Whether the option was written down, even if as `undefined`. */
+  mentions(name: string): boolean {
+    return name in this.given;
+  }
+
+  nameOf(name: string): string {
+    return this.prefix + name;
+  }
+
+  /** The options of an object within these; an absent one is empty. */
+  section(name: string, known: readonly string[]): OptionReader {
+    return OptionReader.read(this.get(name) ?? (this.has(name) ? null : {}), `${this.nameOf(name)}.`, known);
+  }
+
+  duration<T>(name: string, fallback: T, limits: { orZero?: boolean; timer?: boolean } = {}): number | T {
+    const value = this.get(name);
+    if (value === undefined) return fallback;
+    const milliseconds = parseDuration(value);
+    const most = limits.timer ? LONGEST_TIMER : Number.MAX_SAFE_INTEGER;
+    if (milliseconds > 0 && milliseconds <= most) return milliseconds;
+    if (limits.orZero && milliseconds === 0) return 0;
+    const least = limits.orZero ? 'a duration of 0 or more' : 'a duration longer than 0';
+    const above = milliseconds > most && Number.isFinite(milliseconds) ? ` (at most ${most} ms)` : '';
+    throw this.refuse(name, `${least}, as milliseconds or as text such as '10m'${above}`);
+  }
+
+  integer(name: string, fallback: number, least: number): number {
+    const value = this.get(name);
+    if (value === undefined) return fallback;
+    if (Number.isSafeInteger(value) && (value as number) >= least) return value as number;
+    throw this.refuse(name, `a whole number from ${least}`);
+  }
+
+  boolean(name: string, fallback: boolean): boolean {
+    const value = this.get(name);
+    if (value === undefined) return fallback;
+    if (typeof value === 'boolean') return value;
+    throw this.refuse(name, 'true or false');
+  }
+
+  /** Text that `pattern` allows; its values are named by `takes`. */
+  text<T>(name: string, fallback: T, pattern: RegExp, takes: string): string | T {
+    const value = this.get(name);
+    if (value === undefined) return fallback;
+    if (typeof value === 'string' && pattern.test(value)) return value;
+    throw this.refuse(name, takes);
+  }
+
+  /** A function, which will be called as a method of the object that it came in. */
+  method<F>(name: string, takes: string): F | undefined {
+    const value = this.get(name);
+    if (value === undefined) return undefined;
+    if (typeof value === 'function') return value.bind(this.given) as F;
+    throw this.refuse(name, takes);
+  }
+
+  /** A copy of a list whose members all fit. */
+  list<T>(name: string, fits: (member: unknown) => member is T, takes: string): T[] | undefined {
+    const value = this.get(name);
+    if (value === undefined) return undefined;
+    if (!Array.isArray(value)) throw this.refuse(name, takes);
+    const members: unknown[] = Array.from(value);
+    const misfit = members.findIndex((member) => !fits(member));
+    if (misfit === -1) return members as T[];
+    throw refusal(this.nameOf(name), takes, `${describe(members[misfit])} in it`);
+  }
+
+  /** The error to throw. `secret`: what came is told by its kind alone. */
+  refuse(name: string, takes: string, secret = false): JwksConfigurationError {
+    return refusal(this.nameOf(name), takes, describe(this.get(name), secret));
+  }
+
+  /** The error of an option that can't work for another reason than its value. */
+  fault(name: string, sentence: string, cause?: unknown): JwksConfigurationError {
+    const option = this.nameOf(name);
+    return new JwksConfigurationError(`Option "${option}" ${sentence}`, option, cause === undefined ? {} : { cause });
+  }
+
+  /** Refuses the options of `others` that are given beside `name`. */
+  excludes(name: string, others: readonly string[], why: string): void {
+    if (!this.has(name)) return;
+    const other = others.find((candidate) => this.has(candidate));
+    if (other) throw this.fault(other, `can't stand beside "${this.nameOf(name)}": ${why}`);
+  }
+}
+
+function refusal(option: string, takes: string, came: string): JwksConfigurationError {
+  const subject = option === '' ? 'nestjs-jwks' : `Option "${option}"`;
+  return new JwksConfigurationError(`${subject} takes ${takes}, not ${came}`, option === '' ? undefined : option);
+}
+
+function unknownOption(prefix: string, name: string, known: readonly string[]): JwksConfigurationError {
+  const near = suggest(name, known);
+  const hint = near ? `did you mean "${prefix}${near}"?` : `known are ${known.join(', ')}`;
+  return new JwksConfigurationError(`There is no option "${prefix}${name}": ${hint}`, prefix + name);
+}

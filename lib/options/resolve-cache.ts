@@ -1,0 +1,97 @@
+import type { StoreLike } from '../cache/jwk-set-store.js';
+import { parseDuration } from '../core/clock.js';
+import type { JwksCacheOptions, JwksUnknownKidOptions } from './cache-options.js';
+import { DEFAULTS } from './defaults.js';
+import type { OptionReader } from './option-reader.js';
+
+/** Durations in milliseconds. @internal */
+export interface ResolvedCache {
+  /** `undefined`: an in-memory cache of the module's own. */
+  readonly store: StoreLike | false | undefined;
+  readonly ttl: number;
+  readonly minTtl: number;
+  readonly maxTtl: number;
+  readonly respectHeaders: boolean;
+  readonly refreshAhead: number;
+  readonly staleIfError: number;
+  readonly prefix: string;
+  readonly integrityKey: string | undefined;
+}
+
+/** @internal */
+export interface ResolvedUnknownKid {
+  readonly refetches: number;
+  readonly per: number;
+}
+
+const NAMES: readonly (keyof JwksCacheOptions)[] = [
+  'store',
+  'ttl',
+  'minTtl',
+  'maxTtl',
+  'respectHeaders',
+  'refreshAhead',
+  'staleIfError',
+  'prefix',
+  'integrityKey',
+];
+
+/** @internal */
+export function resolveCache(parent: OptionReader): ResolvedCache {
+  const cache = parent.section('cache', NAMES);
+  return {
+    store: readStore(cache),
+    ttl: cache.duration('ttl', parseDuration(DEFAULTS.cache.ttl)),
+    ...readBounds(cache),
+    respectHeaders: cache.boolean('respectHeaders', DEFAULTS.cache.respectHeaders),
+    refreshAhead: readRefreshAhead(cache),
+    staleIfError: cache.duration('staleIfError', parseDuration(DEFAULTS.cache.staleIfError), { orZero: true }),
+    prefix: cache.text('prefix', DEFAULTS.cache.prefix, /^[^\p{Cc}]{0,128}$/u, 'text of at most 128 characters'),
+    integrityKey: readIntegrityKey(cache),
+  };
+}
+
+/** @internal */
+export function resolveUnknownKid(parent: OptionReader): ResolvedUnknownKid {
+  const unknownKid = parent.section('unknownKid', ['refetches', 'per'] satisfies (keyof JwksUnknownKidOptions)[]);
+  return {
+    refetches: unknownKid.integer('refetches', DEFAULTS.unknownKid.refetches, 0),
+    per: unknownKid.duration('per', parseDuration(DEFAULTS.unknownKid.per)),
+  };
+}
+
+/** A bound that is not given yields to one that is; two that are given must agree. */
+function readBounds(cache: OptionReader): { minTtl: number; maxTtl: number } {
+  const givenMin = cache.duration('minTtl', undefined);
+  const givenMax = cache.duration('maxTtl', undefined);
+  if (givenMin !== undefined && givenMax !== undefined && givenMin > givenMax) {
+    throw cache.fault('minTtl', `(${givenMin} ms) is longer than "cache.maxTtl" (${givenMax} ms)`);
+  }
+  const [min, max] = [parseDuration(DEFAULTS.cache.minTtl), parseDuration(DEFAULTS.cache.maxTtl)];
+  return {
+    minTtl: givenMin ?? Math.min(min, givenMax ?? min),
+    maxTtl: givenMax ?? Math.max(max, givenMin ?? max),
+  };
+}
+
+function readRefreshAhead(cache: OptionReader): number {
+  const value = cache.get('refreshAhead');
+  if (value === undefined) return DEFAULTS.cache.refreshAhead;
+  if (typeof value === 'number' && value > 0 && value <= 1) return value;
+  throw cache.refuse('refreshAhead', 'a number above 0 and up to 1');
+}
+
+function readStore(cache: OptionReader): StoreLike | false | undefined {
+  const store = cache.get('store');
+  if (store === undefined || store === false) return store;
+  const { get, set } = (store ?? {}) as Partial<StoreLike>;
+  if (typeof get === 'function' && typeof set === 'function') return store as StoreLike;
+  throw cache.refuse('store', 'a cache-manager Cache (something with the functions get and set), or false');
+}
+
+/** A secret: no message repeats it. */
+function readIntegrityKey(cache: OptionReader): string | undefined {
+  const value = cache.get('integrityKey');
+  if (value === undefined || (typeof value === 'string' && value.length >= 16)) return value;
+  throw cache.refuse('integrityKey', 'a secret of at least 16 characters', true);
+}

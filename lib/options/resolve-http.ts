@@ -1,0 +1,133 @@
+import type { Dispatcher } from 'undici';
+import { parseDuration } from '../core/clock.js';
+import { safeText } from '../core/events.js';
+import type { HttpTransportSettings, TlsOptions } from '../sources/http-dispatcher.js';
+import { DEFAULTS } from './defaults.js';
+import type { JwksHttpOptions } from './http-options.js';
+import { OptionReader } from './option-reader.js';
+
+/** Durations in milliseconds. @internal */
+export interface ResolvedHttp {
+  readonly timeout: number;
+  readonly deadline: number;
+  readonly retries: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly maxResponseSize: number;
+  readonly transport: HttpTransportSettings;
+}
+
+const NAMES: readonly (keyof JwksHttpOptions)[] = [
+  'timeout',
+  'deadline',
+  'retries',
+  'headers',
+  'tls',
+  'proxy',
+  'dispatcher',
+  'fetch',
+  'maxResponseSize',
+  'allowPrivateAddresses',
+];
+
+/**
+ * @param tenants - whether a resolver function finds the issuers: the network is then closed to them unless the options open it
+ * @internal
+ */
+export function resolveHttp(parent: OptionReader, tenants: boolean): ResolvedHttp {
+  const http = parent.section('http', NAMES);
+  return {
+    timeout: http.duration('timeout', parseDuration(DEFAULTS.http.timeout), { timer: true }),
+    deadline: http.duration('deadline', parseDuration(DEFAULTS.http.deadline), { timer: true }),
+    retries: http.integer('retries', DEFAULTS.http.retries, 0),
+    headers: readHeaders(http),
+    maxResponseSize: http.integer('maxResponseSize', DEFAULTS.http.maxResponseSize, 1),
+    transport: readTransport(http, tenants),
+  };
+}
+
+function readTransport(http: OptionReader, tenants: boolean): HttpTransportSettings {
+  http.excludes('fetch', ['tls', 'proxy', 'dispatcher'], 'a fetch function brings its own');
+  http.excludes('dispatcher', ['tls', 'proxy'], 'a dispatcher brings its own');
+  const allowed = http.boolean('allowPrivateAddresses', tenants ? false : DEFAULTS.http.allowPrivateAddresses);
+  const connector = ['fetch', 'dispatcher'].find((name) => http.has(name));
+  if (!allowed && connector) {
+    const why = tenants ? 'for the issuers of a resolver function ' : '';
+    throw http.fault(
+      'allowPrivateAddresses',
+      `can't be false ${why}beside "http.${connector}", which connects on its own: set it to true`,
+    );
+  }
+  const fetch = http.get('fetch');
+  if (fetch !== undefined && typeof fetch !== 'function')
+    throw http.refuse('fetch', 'a function like the global fetch');
+  const tls = readTls(http);
+  const proxy = readProxy(http);
+  const dispatcher = readDispatcher(http);
+  return {
+    allowPrivateAddresses: allowed,
+    ...(fetch !== undefined && { fetch: fetch as typeof globalThis.fetch }),
+    ...(tls && { tls }),
+    ...(proxy !== undefined && { proxy }),
+    ...(dispatcher && { dispatcher }),
+  };
+}
+
+function readDispatcher(http: OptionReader): Dispatcher | undefined {
+  const dispatcher = http.get('dispatcher');
+  if (dispatcher === undefined) return undefined;
+  if (typeof (dispatcher as Dispatcher | null)?.dispatch !== 'function') {
+    throw http.refuse('dispatcher', "undici's Dispatcher, such as an Agent");
+  }
+  return dispatcher as Dispatcher;
+}
+
+/** May hold credentials: it is never repeated. What URL it is, the transport judges. */
+function readProxy(http: OptionReader): string | false | undefined {
+  const proxy = http.get('proxy');
+  if (proxy === undefined || proxy === false || (typeof proxy === 'string' && proxy !== '')) return proxy;
+  throw http.refuse('proxy', 'the URL of an HTTP proxy, or false');
+}
+
+const TLS_NAMES: readonly (keyof TlsOptions)[] = ['ca', 'cert', 'key', 'servername', 'rejectUnauthorized'];
+
+function readTls(http: OptionReader): TlsOptions | undefined {
+  if (!http.has('tls')) return undefined;
+  const tls = http.section('tls', TLS_NAMES);
+  for (const name of ['ca', 'cert', 'key']) {
+    if (tls.has(name) && !isPem(tls.get(name))) throw tls.refuse(name, 'PEM as text or bytes, or a list of them', true);
+  }
+  tls.text('servername', undefined, /^\S+$/, 'a host name');
+  tls.boolean('rejectUnauthorized', true);
+  // That the three belong together, the transport judges.
+  return Object.fromEntries(TLS_NAMES.filter((name) => tls.has(name)).map((name) => [name, tls.get(name)]));
+}
+
+function isPem(value: unknown): boolean {
+  const one = (part: unknown) => typeof part === 'string' || ArrayBuffer.isView(part);
+  return Array.isArray(value) ? value.every(one) : one(value);
+}
+
+/** RFC 9110 section 5.6.2. */
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+/** RFC 9110 section 5.5: no line break, no NUL. */
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+/** What belongs to the connection or to the cache: fetch refuses the first, and the second would answer for keys that nobody holds. */
+const OURS = /^(connection|content-length|expect|host|if-.+|keep-alive|te|trailer|transfer-encoding|upgrade)$/i;
+
+function readHeaders(http: OptionReader): Record<string, string> {
+  const headers = http.get('headers');
+  if (headers === undefined) return {};
+  if (typeof headers !== 'object' || headers === null || Array.isArray(headers) || headers instanceof Headers) {
+    throw http.refuse('headers', 'an object of header names and values', true);
+  }
+  const entries = Object.entries(headers);
+  for (const [name, value] of entries) {
+    const header = `"${safeText(name)}"`;
+    if (!HEADER_NAME.test(name)) throw http.fault('headers', `has a name that is none: ${header}`);
+    if (OURS.test(name)) throw http.fault('headers', `has ${header}, which is not the application's to send`);
+    if (typeof value !== 'string') throw http.fault('headers', `has ${header}, whose value is not text`);
+    if (!HEADER_VALUE.test(value))
+      throw http.fault('headers', `has ${header}, whose value holds a character that headers can't`);
+  }
+  return Object.fromEntries(entries) as Record<string, string>;
+}

@@ -1,0 +1,77 @@
+import { JwksConfigurationError } from '../core/errors.js';
+import { DEFAULTS } from './defaults.js';
+import type { TokenRequest } from './jwks-options.js';
+import { OptionReader } from './option-reader.js';
+import { resolveCache, resolveUnknownKid, type ResolvedCache, type ResolvedUnknownKid } from './resolve-cache.js';
+import { resolveHttp, type ResolvedHttp } from './resolve-http.js';
+import { ISSUER_NAMES, resolveIssuer, type ResolvedIssuer } from './resolve-issuer.js';
+import { resolveTrust, type ResolvedTrust } from './resolve-trust.js';
+
+/** How sets are kept and fetched, with every default in place. @internal */
+export interface ResolvedKeeping {
+  readonly cache: ResolvedCache;
+  readonly unknownKid: ResolvedUnknownKid;
+  readonly http: ResolvedHttp;
+}
+
+/** @internal */
+export interface ResolvedModule extends ResolvedKeeping {
+  readonly trust: ResolvedTrust;
+  readonly prefetch: boolean | 'required';
+  readonly tokenFrom: ((request: TokenRequest) => string | null) | undefined;
+  readonly realm: string | undefined;
+}
+
+/** @internal */
+export interface ResolvedClient extends ResolvedKeeping {
+  readonly issuer: ResolvedIssuer;
+}
+
+const KEEPING_NAMES = ['cache', 'unknownKid', 'http'];
+const MODULE_NAMES = [...ISSUER_NAMES, 'issuers', ...KEEPING_NAMES, 'prefetch', 'tokenFrom', 'realm'];
+
+/** Checks the options of a module and completes them. Throws a JwksConfigurationError that names the option. @internal */
+export function resolveModuleOptions(given: unknown): ResolvedModule {
+  if (given === undefined || given === null) {
+    throw new JwksConfigurationError(
+      'JwksModule needs options, at least { issuer, audience }: the exact "iss" and the "aud" that tokens must have',
+    );
+  }
+  const options = OptionReader.read(given, '', MODULE_NAMES);
+  const trust = resolveTrust(options);
+  return {
+    trust,
+    ...resolveKeeping(options, trust.kind === 'tenants'),
+    prefetch: readPrefetch(options, trust),
+    tokenFrom: options.method('tokenFrom', 'a function of the request that answers with the token or null'),
+    // RFC 9110 section 11.5: a quoted-string, which need not be escaped this way.
+    realm: options.text('realm', undefined, /^[ !#-[\]-~]+$/, 'printable ASCII without quotes and backslashes'),
+  };
+}
+
+/** The same for a client, which may leave out issuer and audience. @internal */
+export function resolveClientOptions(given: unknown): ResolvedClient {
+  const options = OptionReader.read(given, '', [...ISSUER_NAMES, ...KEEPING_NAMES]);
+  return { issuer: resolveIssuer(options), ...resolveKeeping(options, false) };
+}
+
+function resolveKeeping(options: OptionReader, tenants: boolean): ResolvedKeeping {
+  return {
+    cache: resolveCache(options),
+    unknownKid: resolveUnknownKid(options),
+    http: resolveHttp(options, tenants),
+  };
+}
+
+function readPrefetch(options: OptionReader, trust: ResolvedTrust): boolean | 'required' {
+  const value = options.get('prefetch');
+  if (value === undefined) return DEFAULTS.prefetch;
+  if (value === 'required' && trust.kind === 'tenants') {
+    throw options.fault(
+      'prefetch',
+      `can't be 'required' beside a resolver function: nobody knows its issuers at start`,
+    );
+  }
+  if (typeof value === 'boolean' || value === 'required') return value;
+  throw options.refuse('prefetch', `true, false or 'required'`);
+}

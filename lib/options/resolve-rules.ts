@@ -1,0 +1,87 @@
+import { parseDuration } from '../core/clock.js';
+import { algorithmFault } from './algorithms.js';
+import { DEFAULTS } from './defaults.js';
+import type { JwksTokenOptions } from './issuer-options.js';
+import type { OptionReader } from './option-reader.js';
+
+/** What tokens must be, issuer and audience apart. Durations in milliseconds. @internal */
+export interface ResolvedRules {
+  readonly algorithms: ReadonlySet<string>;
+  readonly tokenType: string | undefined;
+  readonly clockTolerance: number;
+  readonly maxTokenAge: number | undefined;
+  readonly requiredClaims: readonly string[];
+}
+
+/** @internal */
+export interface ResolvedTokenOptions {
+  readonly rules: ResolvedRules;
+  readonly validate: JwksTokenOptions['validate'];
+  readonly allowInsecure: boolean;
+}
+
+/** @internal */
+export const RULE_NAMES = ['algorithms', 'tokenType', 'clockTolerance', 'maxTokenAge', 'requiredClaims'] as const;
+
+/** @internal */
+export const TOKEN_NAMES: readonly (keyof JwksTokenOptions)[] = [...RULE_NAMES, 'validate', 'allowInsecure'];
+
+const DEFAULT_OPTIONS: ResolvedTokenOptions = {
+  rules: {
+    algorithms: new Set(DEFAULTS.algorithms),
+    tokenType: undefined,
+    clockTolerance: parseDuration(DEFAULTS.clockTolerance),
+    maxTokenAge: undefined,
+    requiredClaims: DEFAULTS.requiredClaims,
+  },
+  validate: undefined,
+  allowInsecure: DEFAULTS.allowInsecure,
+};
+
+/** What is absent is as in `defaults`. @internal */
+export function resolveTokenOptions(options: OptionReader, defaults = DEFAULT_OPTIONS): ResolvedTokenOptions {
+  return {
+    rules: resolveRules(options, defaults.rules),
+    validate: options.method('validate', 'a function of the verified token') ?? defaults.validate,
+    allowInsecure: options.boolean('allowInsecure', defaults.allowInsecure),
+  };
+}
+
+/** @internal */
+export function resolveRules(options: OptionReader, defaults: ResolvedRules): ResolvedRules {
+  return {
+    algorithms: readAlgorithms(options) ?? defaults.algorithms,
+    tokenType: options.text('tokenType', defaults.tokenType, /^[!-~]+$/, "a media type such as 'at+jwt'"),
+    clockTolerance: options.duration('clockTolerance', defaults.clockTolerance, { orZero: true }),
+    maxTokenAge: options.duration('maxTokenAge', defaults.maxTokenAge),
+    requiredClaims: options.list('requiredClaims', isName, 'a list of claim names') ?? defaults.requiredClaims,
+  };
+}
+
+/**
+ * @returns `undefined` where it is absent
+ * @internal
+ */
+export function readAudience(options: OptionReader): readonly string[] | false | undefined {
+  const value = options.get('audience');
+  if (value === undefined || value === false) return value;
+  const takes = 'the "aud" to ask for, a list of them, or false for any';
+  if (typeof value === 'string' && isName(value)) return [value];
+  const list = Array.isArray(value) ? options.list('audience', isName, takes) : undefined;
+  if (list && list.length > 0) return list;
+  throw options.refuse('audience', takes);
+}
+
+function readAlgorithms(options: OptionReader): ReadonlySet<string> | undefined {
+  const value = options.get('algorithms');
+  if (value === undefined) return undefined;
+  const list: unknown[] = Array.isArray(value) ? Array.from(value) : [];
+  if (list.length === 0) throw options.refuse('algorithms', "a list of at least one algorithm, such as ['ES256']");
+  const fault = list.map(algorithmFault).find((each) => each !== undefined);
+  if (fault) throw options.fault('algorithms', fault);
+  return new Set(list as string[]);
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && value.trim() !== '';
+}
