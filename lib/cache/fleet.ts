@@ -1,0 +1,74 @@
+import { wait, type Clock } from '../core/clock.js';
+import type { JwkSet } from '../keys/jwk-set.js';
+import { momentOf, type SetHolder } from './held-set.js';
+import type { JwkSetStore } from './jwk-set-store.js';
+import { restoredLifetime, wallTimes, type LifetimePolicy } from './lifetime.js';
+
+/** How long one process fetches for all before the others do it themselves, and how often they look, in milliseconds. */
+const CLAIM = 1_000;
+const LOOK_AGAIN = 50;
+
+/** @internal */
+export interface FleetParts {
+  readonly store: JwkSetStore;
+  readonly holder: SetHolder;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+/**
+ * The other processes that keep the same set: takes what they stored, stores what they can take.
+ *
+ * @internal
+ */
+export class Fleet {
+  constructor(
+    private readonly policy: LifetimePolicy,
+    private readonly parts: FleetParts,
+  ) {}
+
+  /** Takes a newer set from the store, if there is one; answers with it if it will do, which a fresh one does where nothing else is said. */
+  async take(signal: AbortSignal, satisfies?: (set: JwkSet) => boolean): Promise<JwkSet | undefined> {
+    const { clock, holder, random, store } = this.parts;
+    const startedAt = clock.monotonic();
+    const entry = await store.read(holder.current?.stamp);
+    signal.throwIfAborted();
+    const lifetime = entry && restoredLifetime(entry, this.policy, momentOf(clock), random());
+    if (!lifetime) return undefined;
+    const set = holder.accept({ ...entry, lifetime, stamp: entry.fetchedAt }, 'store', startedAt);
+    return (satisfies?.(set) ?? clock.monotonic() < lifetime.freshUntil) ? set : undefined;
+  }
+
+  /**
+   * Of the processes that find the same set too old at the same time one fetches: the others wait here, and take what it stores. `undefined`
+   * where this process is the one, or has waited long enough.
+   */
+  async awaitOthers(signal: AbortSignal): Promise<JwkSet | undefined> {
+    const { clock, store } = this.parts;
+    const until = clock.monotonic() + CLAIM;
+    while (!(await store.claim(CLAIM)) && clock.monotonic() < until) {
+      await wait(clock, LOOK_AGAIN, signal);
+      const set = await this.take(signal);
+      if (set) return set;
+    }
+    signal.throwIfAborted();
+    return undefined;
+  }
+
+  /** Stores the set that is held, unless it must not be shared, and lets the others go on. Never rejects. */
+  async publish(isPrivate: boolean): Promise<void> {
+    const { clock, holder, store } = this.parts;
+    const held = holder.current;
+    if (held && !isPrivate && Number.isFinite(held.lifetime.staleUntil)) {
+      const { set, origin, etag, lastModified, lifetime, stamp } = held;
+      const times = { ...wallTimes(lifetime, momentOf(clock)), fetchedAt: Math.round(stamp) };
+      await store.write({ set, origin, etag, lastModified, ...times });
+    }
+    await store.release();
+  }
+
+  /** Lets the others go on after a failed attempt. Never rejects. */
+  release(): Promise<void> {
+    return this.parts.store.release();
+  }
+}

@@ -1,0 +1,141 @@
+import { randomUUID } from 'node:crypto';
+import { withDeadline, type Clock } from '../core/clock.js';
+import type { JwksEvents } from '../core/events.js';
+import { entryKey, judgeEntry, serializeEntry, type EntryOwner, type StoreEntry } from './store-entry.js';
+import { swallowedErrors, type SwallowedErrors } from './swallowed-errors.js';
+
+/** What is used of a cache-manager `Cache`. @publicApi */
+export interface StoreLike {
+  get(key: string): Promise<unknown>;
+  /** `ttl` in milliseconds. */
+  set(key: string, value: unknown, ttl?: number): Promise<unknown>;
+}
+
+/** @internal */
+export interface JwkSetStoreSettings extends EntryOwner {
+  readonly prefix: string;
+  /** How long one call may take, in milliseconds. */
+  readonly timeout: number;
+  /** How long the store is left alone after it failed, in milliseconds. */
+  readonly retryAfter: number;
+}
+
+/** Calls that never ended: more are not added, for a client queues them while its server hangs. */
+const MAX_OUTSTANDING = 10;
+
+/** A claim that was given up. */
+const FREE = '';
+
+/**
+ * The shared store made harmless: it may fail, hang or lie, and costs an event, never a request.
+ *
+ * @internal
+ */
+export class JwkSetStore {
+  /** How often it was read, and how often it failed or held something unusable. */
+  readonly counters = { storeReads: 0, storeFailures: 0 };
+  private readonly key: string;
+  private readonly claimant = randomUUID();
+  private readonly closing = new AbortController();
+  private readonly swallowed: SwallowedErrors;
+  private readonly reported = new Map<string, number>();
+  private outstanding = 0;
+  private restsUntil = Number.NEGATIVE_INFINITY;
+  private hasClaim = false;
+
+  constructor(
+    private readonly cache: StoreLike,
+    private readonly settings: JwkSetStoreSettings,
+    private readonly clock: Clock,
+    private readonly events: JwksEvents,
+  ) {
+    this.key = entryKey(settings.prefix, settings);
+    this.swallowed = swallowedErrors(cache);
+  }
+
+  /** The entry, if there is a good one that was fetched later than `newerThan` (wall clock). Never rejects. */
+  async read(newerThan = Number.NEGATIVE_INFINITY): Promise<StoreEntry | undefined> {
+    this.counters.storeReads += 1;
+    const value = await this.call('get', () => this.cache.get(this.key));
+    if (value === undefined || value === null) return undefined;
+    const judged = judgeEntry(value, this.settings, this.clock.now(), newerThan);
+    if (!judged || 'set' in judged) return judged;
+    this.report('get', judged.reason, judged.tampered);
+    return undefined;
+  }
+
+  /** Stores an entry, unless the store has a newer one. Never rejects. */
+  async write(entry: StoreEntry): Promise<void> {
+    if (await this.read(entry.fetchedAt)) return;
+    const ttl = Math.ceil(entry.staleUntil - this.clock.now());
+    if (!(ttl > 0)) return;
+    await this.call('set', () => this.cache.set(this.key, serializeEntry(entry, this.settings), ttl));
+  }
+
+  /**
+   * Whether this process should be the one that fetches. A store without compare-and-set can't promise that it is the only one: two that ask
+   * within one round trip may both be told so, which costs a fetch and nothing else. True where the store does not answer. Never rejects.
+   */
+  async claim(duration: number): Promise<boolean> {
+    const key = `${this.key}:claim`;
+    const isTaken = (holder: unknown) => typeof holder === 'string' && holder !== FREE && holder !== this.claimant;
+    if (isTaken(await this.call('get', () => this.cache.get(key)))) return false;
+    await this.call('set', () => this.cache.set(key, this.claimant, duration));
+    this.hasClaim = !isTaken(await this.call('get', () => this.cache.get(key)));
+    return this.hasClaim;
+  }
+
+  /** Gives the claim up, if this process has it. Never rejects. */
+  async release(): Promise<void> {
+    if (!this.hasClaim) return;
+    this.hasClaim = false;
+    await this.call('set', () => this.cache.set(`${this.key}:claim`, FREE, 1));
+  }
+
+  /** Waits for no call any more. */
+  close(): void {
+    this.closing.abort(new Error('The store is closed'));
+  }
+
+  /** `undefined` where the store fails or is left alone. */
+  private async call(operation: 'get' | 'set', work: () => Promise<unknown>): Promise<unknown> {
+    const { clock, settings } = this;
+    if (this.closing.signal.aborted || clock.monotonic() < this.restsUntil) return undefined;
+    if (this.outstanding >= MAX_OUTSTANDING) return undefined;
+    const reason = () => new Error(`The store did not answer within ${settings.timeout} ms`);
+    const swallowedBefore = this.swallowed.count;
+    try {
+      const limit = { clock, delay: settings.timeout, parent: this.closing.signal, reason };
+      const answer = await withDeadline(limit, () => this.counted(work));
+      const mayHaveFailed = operation === 'set' || answer === undefined;
+      if (mayHaveFailed && this.swallowed.count > swallowedBefore) throw this.swallowed.last;
+      return answer;
+    } catch (cause) {
+      if (this.closing.signal.aborted) return undefined;
+      this.restsUntil = clock.monotonic() + settings.retryAfter;
+      this.report(operation, cause instanceof Error ? cause.message : 'The store failed');
+      return undefined;
+    }
+  }
+
+  private async counted(work: () => Promise<unknown>): Promise<unknown> {
+    this.outstanding += 1;
+    try {
+      return await work();
+    } finally {
+      this.outstanding -= 1;
+    }
+  }
+
+  /** Counts always; tells the same reason once in a while, for one refresh may read several times. */
+  private report(operation: 'get' | 'set', reason: string, tampered = false): void {
+    this.counters.storeFailures += 1;
+    const now = this.clock.monotonic();
+    const last = this.reported.get(reason);
+    if (!this.events.observed || (last !== undefined && now - last < this.settings.retryAfter)) return;
+    if (this.reported.size >= 10) this.reported.clear();
+    this.reported.set(reason, now);
+    const issuer = this.settings.issuer || undefined;
+    this.events.emit({ type: 'store.failed', issuer, operation, reason, ...(tampered && { tampered }) });
+  }
+}

@@ -1,0 +1,192 @@
+import { withDeadline, type Clock } from '../core/clock.js';
+import { InvalidJwkSetError, isSourceError, JwksConnectionError, type SourceError } from '../core/errors.js';
+import type { RefreshCause } from '../core/events.js';
+import { SingleFlight } from '../core/single-flight.js';
+import { JwkSet } from '../keys/jwk-set.js';
+import type { JwkSetSource, SourceAnswer } from '../sources/jwk-set-source.js';
+import type { FailureBackoff } from './failure-backoff.js';
+import type { Fleet } from './fleet.js';
+import { momentOf, type HeldSet, type SetHolder } from './held-set.js';
+import { lifetimeOf, type LifetimePolicy } from './lifetime.js';
+import type { SetEvents } from './set-events.js';
+
+/** @internal */
+export interface RefresherSettings extends LifetimePolicy {
+  /** How long one attempt may take, with everything in it, in milliseconds. */
+  readonly deadline: number;
+}
+
+/** @internal */
+export interface RefresherParts {
+  readonly source: JwkSetSource;
+  readonly holder: SetHolder;
+  readonly fleet: Fleet | undefined;
+  readonly backoff: FailureBackoff;
+  readonly told: SetEvents;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+/** @internal */
+export interface Attempt {
+  readonly because: RefreshCause;
+  /** Something is missing that was published since: a whole answer, past every cache on the way. */
+  readonly reload: boolean;
+  /** Whether a set from the store will do; without it, a fresh one will. */
+  readonly satisfies?: (set: JwkSet) => boolean;
+  /** Milliseconds, where the deadline has partly passed. */
+  readonly within?: number;
+}
+
+/** An attempt under way. @internal */
+export interface Flight {
+  /** From 1, in the order of their start. */
+  readonly number: number;
+  readonly reload: boolean;
+  readonly startedAt: number;
+  /** Resolves once the store was looked at. */
+  readonly looked: Promise<void>;
+  readonly landed: Promise<JwkSet>;
+  /** Whether it brought a set. Never rejects. */
+  readonly settled: Promise<boolean>;
+}
+
+interface TakeOff {
+  readonly number: number;
+  readonly startedAt: number;
+  readonly onLooked: () => void;
+}
+
+/**
+ * Makes attempts, one at a time: looks whether another process has stored a newer set, else asks the source; accepts or refuses, stores,
+ * tells. Nothing that is held goes before its replacement is accepted.
+ *
+ * @internal
+ */
+export class Refresher {
+  /** Number of the last flight that was started. */
+  launched = 0;
+  /** Number of the last reload that the source answered. */
+  answered = 0;
+  private readonly flights = new SingleFlight<JwkSet>();
+  private readonly closing = new AbortController();
+  private latest: Flight | undefined;
+
+  constructor(
+    private readonly settings: RefresherSettings,
+    private readonly parts: RefresherParts,
+  ) {}
+
+  /** The attempt under way, if any. */
+  get flight(): Flight | undefined {
+    return this.flights.current && this.latest;
+  }
+
+  /** Starts an attempt, or joins the one under way. Its failure needs no handling. */
+  start(attempt: Attempt): Flight {
+    if (this.flight) return this.flight;
+    this.launched += 1;
+    const number = this.launched;
+    const startedAt = this.parts.clock.monotonic();
+    let onLooked = () => {};
+    const looked = new Promise<void>((resolve) => (onLooked = resolve));
+    const landed = this.flights.run(() => this.fly(attempt, { number, startedAt, onLooked }));
+    const settled = landed.then(
+      () => true,
+      () => false,
+    );
+    this.latest = { number, reload: attempt.reload, startedAt, looked, landed, settled };
+    return this.latest;
+  }
+
+  /** The document as the source has it; holds nothing, counts for nothing. */
+  async fetchDocument(): Promise<unknown> {
+    const { source } = this.parts;
+    try {
+      return await this.inTime(this.settings.deadline, async (signal) => {
+        const request = { signal, reload: true };
+        return source.fetchDocument ? source.fetchDocument(request) : checked(await source.load(request)).set.toJSON();
+      });
+    } catch (cause) {
+      throw toSourceError(cause);
+    }
+  }
+
+  close(reason: SourceError): void {
+    this.closing.abort(reason);
+  }
+
+  private inTime<T>(delay: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const reason = () => new JwksConnectionError(`Loading the JWK Set timed out after ${Math.round(delay)} ms`);
+    return withDeadline({ clock: this.parts.clock, delay, parent: this.closing.signal, reason }, work);
+  }
+
+  private async fly(attempt: Attempt, takeOff: TakeOff): Promise<JwkSet> {
+    const delay = attempt.within ?? this.settings.deadline;
+    try {
+      return await this.inTime(delay, (signal) => this.attempt(attempt, takeOff, signal));
+    } catch (cause) {
+      if (this.closing.signal.aborted) throw this.closing.signal.reason;
+      throw this.refuse(toSourceError(cause), attempt.because, takeOff.startedAt);
+    } finally {
+      takeOff.onLooked();
+    }
+  }
+
+  private async attempt(attempt: Attempt, takeOff: TakeOff, signal: AbortSignal): Promise<JwkSet> {
+    const { reload, satisfies } = attempt;
+    // Who asks for a refresh by name means the source.
+    const fleet = attempt.because === 'requested' ? undefined : this.parts.fleet;
+    const stored = await fleet?.take(signal, satisfies);
+    takeOff.onLooked();
+    const found = stored ?? (reload ? undefined : await fleet?.awaitOthers(signal));
+    if (found) return found;
+    const set = await this.ask(reload, takeOff.startedAt, signal);
+    if (reload) this.answered = takeOff.number;
+    return set;
+  }
+
+  private async ask(reload: boolean, startedAt: number, signal: AbortSignal): Promise<JwkSet> {
+    const { clock, source, holder, told, backoff, fleet } = this.parts;
+    const began = momentOf(clock);
+    const previous = holder.current;
+    told.counters.fetches += 1;
+    // A reload is unconditional: an answer that only confirms what is held can't bring what that lacks.
+    const answer = checked(await source.load({ signal, reload, previous: reload ? undefined : previous }));
+    // What comes after the end of its flight is dropped: a newer answer may have come since.
+    signal.throwIfAborted();
+    backoff.succeeded();
+    if (!answer.notModified) told.answered(answer.set);
+    const arrival = { startedAt: began.monotonic, now: clock.monotonic(), jitter: this.parts.random() };
+    const lifetime = lifetimeOf(answer.hints, this.settings, arrival);
+    const set = holder.accept({ ...validated(answer, previous), lifetime, stamp: began.wall }, 'source', startedAt);
+    void fleet?.publish(answer.hints?.noStore === true && this.settings.respectHeaders);
+    return set;
+  }
+
+  private refuse(fault: SourceError, because: RefreshCause, startedAt: number): SourceError {
+    const { backoff, clock, fleet, holder, told } = this.parts;
+    backoff.failed(fault);
+    // Somebody took the keys away: that is no outage to bridge.
+    if (!fault.bridged) holder.endStaleness();
+    void fleet?.release();
+    told.failed(fault, { because, duration: clock.monotonic() - startedAt, retryIn: backoff.timeLeft });
+    return fault;
+  }
+}
+
+/** A source of the application's own may answer with anything. */
+function checked(answer: SourceAnswer): SourceAnswer {
+  if (answer?.set instanceof JwkSet) return answer;
+  throw new InvalidJwkSetError('The key source answered without a JWK Set');
+}
+
+/** A 304 may leave out the validators that it confirms. */
+function validated({ set, origin, notModified, etag, lastModified }: SourceAnswer, previous: HeldSet | undefined) {
+  const confirmed = notModified ? previous : undefined;
+  return { set, origin, etag: etag ?? confirmed?.etag, lastModified: lastModified ?? confirmed?.lastModified };
+}
+
+function toSourceError(cause: unknown): SourceError {
+  return isSourceError(cause) ? cause : new JwksConnectionError('The key source failed', { cause });
+}

@@ -1,0 +1,70 @@
+import type { StoreLike } from '../../lib/cache/jwk-set-store.js';
+
+/** A store in memory that fails, hangs and lies when it is told to. */
+export class HostileStore implements StoreLike {
+  /** What it holds. */
+  readonly entries = new Map<string, unknown>();
+  /** The `ttl` of the last `set` of each key. */
+  readonly ttls = new Map<string, number | undefined>();
+  readonly calls: string[] = [];
+  private mode: 'works' | 'fails' | 'hangs' = 'works';
+  private lie: { value: unknown } | undefined;
+  private hung: { resolve: (value: unknown) => void; reject: (error: Error) => void }[] = [];
+
+  works(): void {
+    this.mode = 'works';
+    this.lie = undefined;
+  }
+
+  fails(): void {
+    this.mode = 'fails';
+  }
+
+  hangs(): void {
+    this.mode = 'hangs';
+  }
+
+  /** Every read answers with this, whatever is asked for. */
+  lies(value: unknown): void {
+    this.lie = { value };
+  }
+
+  /** How many calls have not ended. */
+  get waiting(): number {
+    return this.hung.length;
+  }
+
+  /** Ends the calls that hang. */
+  letGo(end: 'resolve' | 'reject'): void {
+    for (const call of this.hung.splice(0)) {
+      if (end === 'resolve') call.resolve(undefined);
+      else call.reject(new Error('Too late'));
+    }
+  }
+
+  get(key: string): Promise<unknown> {
+    this.calls.push(`get ${key}`);
+    return this.behave(() => (this.lie ? this.lie.value : this.entries.get(key)));
+  }
+
+  set(key: string, value: unknown, ttl?: number): Promise<unknown> {
+    this.calls.push(`set ${key}`);
+    return this.behave(() => {
+      // What a store across a network does to a value.
+      this.entries.set(key, JSON.parse(JSON.stringify(value)));
+      this.ttls.set(key, ttl);
+      return value;
+    });
+  }
+
+  /** What is held of sets, claims left out. */
+  get sets(): unknown[] {
+    return [...this.entries].filter(([key]) => !key.endsWith(':claim')).map(([, value]) => value);
+  }
+
+  private behave(answer: () => unknown): Promise<unknown> {
+    if (this.mode === 'fails') return Promise.reject(new Error('READONLY You can not write'));
+    if (this.mode === 'hangs') return new Promise((resolve, reject) => this.hung.push({ resolve, reject }));
+    return Promise.resolve().then(answer);
+  }
+}
