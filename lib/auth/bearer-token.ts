@@ -1,0 +1,80 @@
+import { AmbiguousTokenError, MalformedTokenError } from '../core/errors.js';
+
+const SCHEME = 'bearer';
+const SPACE = 0x20;
+const TAB = 0x09;
+const COMMA = 0x2c;
+const EQUALS = 0x3d;
+
+/** `tchar` of RFC 9110 section 5.6.2: what a scheme's name is made of. */
+const TOKEN_CHARS = charactersOf("!#$%&'*+-.^_`|~");
+/** `token68` of RFC 9110 section 11.2, without its closing `=` signs. */
+const TOKEN68_CHARS = charactersOf('-._~+/');
+
+/** Authorization values up to this length cost nothing, whatever reads them. */
+const HARMLESS_LENGTH = 1024;
+/** No scheme has a name as long as this. */
+const LONGEST_SCHEME = 64;
+
+/**
+ * The token of one `Authorization` value; `undefined` where the value is of another scheme, which is no access token at all. Reads every
+ * character at most twice, so that no header can cost more than its length.
+ *
+ * - The scheme is case-insensitive (RFC 9110 section 11.1) and spaces follow it: `Bearer 1*SP b64token` (RFC 6750 section 2.1).
+ * - `Bearer` without credentials, or with characters that no token has, is a `MalformedTokenError`: the client meant to authenticate.
+ * - `Bearer a b` and `Bearer a, Bearer b` (two headers that a proxy joined) are an `AmbiguousTokenError`: nobody may guess which one counts.
+ *
+ * @internal
+ */
+export function parseAuthorization(value: string): string | undefined {
+  const [from, to] = withoutBlanks(value);
+  const start = from + SCHEME.length;
+  if (value.slice(from, start).toLowerCase() !== SCHEME) return undefined;
+  if (start < to && TOKEN_CHARS[value.charCodeAt(start)]) return undefined;
+  if (value.charCodeAt(start) !== SPACE) throw new MalformedTokenError();
+
+  const first = skip(value, start, to, (code) => code === SPACE);
+  const last = skip(value, first, to, (code) => TOKEN68_CHARS[code] === true);
+  const end = skip(value, last, to, (code) => code === EQUALS);
+  if (last === first) throw new MalformedTokenError();
+  if (end === to) return value.slice(first, end);
+  throw isSeparator(value.charCodeAt(end)) ? new AmbiguousTokenError() : new MalformedTokenError();
+}
+
+/**
+ * Keeps a long header away from the extractors of applications: the expression that `ExtractJwt.fromAuthHeaderAsBearerToken` uses takes a
+ * time that grows with the square of what stands before the first blank. No scheme has such a name.
+ *
+ * @internal
+ */
+export function assertHarmless(authorization: unknown): void {
+  if (typeof authorization !== 'string' || authorization.length <= HARMLESS_LENGTH) return;
+  const blank = authorization.slice(0, LONGEST_SCHEME).indexOf(' ');
+  if (blank <= 0) throw new MalformedTokenError();
+}
+
+function withoutBlanks(value: string): [from: number, to: number] {
+  let to = value.length;
+  while (to > 0 && isBlank(value.charCodeAt(to - 1))) to -= 1;
+  return [skip(value, 0, to, isBlank), to];
+}
+
+function skip(value: string, from: number, to: number, matches: (code: number) => boolean): number {
+  let index = from;
+  while (index < to && matches(value.charCodeAt(index))) index += 1;
+  return index;
+}
+
+function isBlank(code: number): boolean {
+  return code === SPACE || code === TAB;
+}
+
+function isSeparator(code: number): boolean {
+  return isBlank(code) || code === COMMA;
+}
+
+function charactersOf(signs: string): readonly boolean[] {
+  const table: boolean[] = Array.from({ length: 128 }, (_, code) => /[A-Za-z0-9]/.test(String.fromCharCode(code)));
+  for (const sign of signs) table[sign.charCodeAt(0)] = true;
+  return table;
+}

@@ -1,0 +1,139 @@
+import type { ExecutionContext } from '@nestjs/common';
+import { AmbiguousTokenError, isJwksError, MalformedTokenError } from '../core/errors.js';
+import { assertHarmless, parseAuthorization } from './bearer-token.js';
+import { fieldsOf, graphqlContext } from './request-context.js';
+
+const HEADER = 'authorization';
+
+/** What `tokenFrom` looks like from here. @internal */
+export type TokenExtractor = (request: never) => unknown;
+
+/** What a request carries: values of `Authorization`, and tokens that came without a scheme. */
+interface Credentials {
+  readonly authorization: readonly unknown[];
+  readonly tokens: readonly unknown[];
+}
+
+/**
+ * The access token of a request, from its `Authorization` header alone: a token in the query or the body is no token (RFC 9700 section
+ * 4.3.2 and OAuth 2.1 forbid the former). Without `context` the request is one of HTTP.
+ *
+ * @internal
+ */
+export function tokenOf(request: unknown, context?: ExecutionContext): string | undefined {
+  const { authorization, tokens } = credentialsOf(request, context);
+  const given = [...authorization, ...tokens].filter((value) => value !== undefined && value !== null);
+  // RFC 6750 section 2: a client must not use more than one method in one request.
+  if (given.length > 1) throw new AmbiguousTokenError();
+  const [credential] = given;
+  if (credential === undefined) return undefined;
+  if (typeof credential !== 'string' && !Buffer.isBuffer(credential)) throw new MalformedTokenError();
+  return tokens.length > 0 ? String(credential) || undefined : parseAuthorization(String(credential));
+}
+
+/**
+ * The access token that an application's extractor finds. Nothing and an empty string are no token, a list is an `AmbiguousTokenError` (a
+ * query parameter or header that came twice), anything else a `MalformedTokenError`; so is what the extractor throws, unless it is an error
+ * of this package.
+ *
+ * @internal
+ */
+export async function extractToken(extract: TokenExtractor, request: unknown): Promise<string | undefined> {
+  assertHarmless(fieldsOf(fieldsOf(request)['headers'])[HEADER]);
+  const token = await attempt(() => extract(request as never));
+  if (token === undefined || token === null || token === '') return undefined;
+  if (Array.isArray(token)) throw new AmbiguousTokenError();
+  if (typeof token !== 'string') throw new MalformedTokenError();
+  return token;
+}
+
+async function attempt(extract: () => unknown): Promise<unknown> {
+  try {
+    return await extract();
+  } catch (cause) {
+    throw isJwksError(cause) ? cause : new MalformedTokenError('`tokenFrom` threw an error', { cause });
+  }
+}
+
+function credentialsOf(request: unknown, context: ExecutionContext | undefined): Credentials {
+  switch (context?.getType<string>()) {
+    case 'ws':
+      return {
+        authorization: httpAuthorization(request, fieldsOf(context.getArgByIndex(0))['request']),
+        tokens: handshakeTokens(request),
+      };
+    case 'rpc':
+      return { authorization: messageAuthorization(request), tokens: [] };
+    case 'graphql':
+      return {
+        authorization: [...httpAuthorization(request), ...connectionAuthorization(graphqlContext(context))],
+        tokens: [],
+      };
+    default:
+      return { authorization: httpAuthorization(request), tokens: [] };
+  }
+}
+
+function httpAuthorization(request: unknown, original: unknown = request): readonly unknown[] {
+  assertSentOnce(fieldsOf(original)['rawHeaders'] ?? fieldsOf(fieldsOf(original)['raw'])['rawHeaders']);
+  const headers = fieldsOf(fieldsOf(request)['headers']);
+  return listed(headers instanceof Headers ? headers.get(HEADER) : headers[HEADER]);
+}
+
+/** Node keeps the first of several `Authorization` headers and drops the others: only `rawHeaders` tells. */
+function assertSentOnce(rawHeaders: unknown): void {
+  if (!Array.isArray(rawHeaders)) return;
+  let seen = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) if (isAuthorization(rawHeaders[index])) seen += 1;
+  if (seen > 1) throw new AmbiguousTokenError();
+}
+
+/** socket.io clients in a browser cannot set headers: `io(url, { auth: { token } })`. */
+function handshakeTokens(handshake: unknown): readonly unknown[] {
+  return listed(fieldsOf(fieldsOf(handshake)['auth'])['token']).filter((token) => token !== null && token !== '');
+}
+
+/** graphql-ws clients in a browser cannot either: `createClient({ connectionParams: { authorization } })`. */
+function connectionAuthorization(context: unknown): readonly unknown[] {
+  return valuesIn(fieldsOf(context)['connectionParams']);
+}
+
+function messageAuthorization(message: unknown): readonly unknown[] {
+  const context = fieldsOf(message);
+  if (isMethod(context['getHeaders'])) return natsAuthorization(context['getHeaders'].call(message));
+  if (isMethod(context['getMessage'])) return recordAuthorization(context['getMessage'].call(message));
+  if (isMethod(context['getPacket']))
+    return valuesIn(fieldsOf(fieldsOf(context['getPacket'].call(message))['properties'])['userProperties']);
+  if (isMethod(context['get'])) return listed(context['get'].call(message, HEADER));
+  return valuesIn(context['headers']);
+}
+
+/** NATS headers are case-sensitive. */
+function natsAuthorization(headers: unknown): readonly unknown[] {
+  const { values } = fieldsOf(headers);
+  if (!isMethod(values)) return valuesIn(headers);
+  return [...new Set([HEADER, 'Authorization'].flatMap((name) => listed(values.call(headers, name))))];
+}
+
+/** A Kafka message has `headers`, one of RabbitMQ `properties.headers`. */
+function recordAuthorization(message: unknown): readonly unknown[] {
+  const { headers, properties } = fieldsOf(message);
+  return valuesIn(headers ?? fieldsOf(properties)['headers']);
+}
+
+function valuesIn(headers: unknown): readonly unknown[] {
+  return Object.entries(fieldsOf(headers)).flatMap(([name, value]) => (isAuthorization(name) ? listed(value) : []));
+}
+
+function isAuthorization(name: unknown): boolean {
+  return typeof name === 'string' && name.length === HEADER.length && name.toLowerCase() === HEADER;
+}
+
+function isMethod(value: unknown): value is (...args: unknown[]) => unknown {
+  return typeof value === 'function';
+}
+
+function listed(value: unknown): readonly unknown[] {
+  if (value === undefined) return [];
+  return Array.isArray(value) ? value : [value];
+}

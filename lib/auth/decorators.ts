@@ -1,0 +1,70 @@
+import {
+  applyDecorators,
+  createParamDecorator,
+  UseGuards,
+  type ExecutionContext,
+  type PipeTransform,
+  type Type,
+} from '@nestjs/common';
+import { JwksConfigurationError } from '../core/errors.js';
+import { claimAt } from './claim-path.js';
+import { JwksAuthGuard } from './jwks-auth.guard.js';
+import { recall } from './request-context.js';
+import { markRoute, PUBLIC } from './route-metadata.js';
+import { assertRouteOptions, type AuthenticatedOptions } from './route-options.js';
+
+type Pipe = Type<PipeTransform> | PipeTransform;
+
+/**
+ * Asks for a valid access token, on one handler or on all of a class; `options` ask for more. On a handler it takes the place of what its
+ * class has, options and `@Public()` alike, as a whole. Throws `JwksConfigurationError` for options that cannot work.
+ *
+ * Answers 401, 403 or, while keys cannot be had, 503 (RFC 6750 section 3.1).
+ *
+ * @publicApi
+ */
+export function Authenticated(options: AuthenticatedOptions = {}): ClassDecorator & MethodDecorator {
+  assertRouteOptions(options);
+  return applyDecorators(markRoute(Object.freeze({ ...options })), UseGuards(JwksAuthGuard)) as ClassDecorator &
+    MethodDecorator;
+}
+
+/**
+ * Needs no token, where the guard stands globally or on the class. The token of a request that brings one is not looked at, so that
+ * `@Claims()` is `undefined`: `@Authenticated({ optional: true })` is the one that looks.
+ *
+ * @publicApi
+ */
+export function Public(): ClassDecorator & MethodDecorator {
+  return markRoute(PUBLIC);
+}
+
+/** Written by hand: the type that Nest 12 infers names one that Nest 11 has not. @publicApi */
+export interface ClaimsDecorator {
+  /** All claims, through `pipes`. */
+  (...pipes: Pipe[]): ParameterDecorator;
+  /** The claim of that name or path, through `pipes`. */
+  (claim: string, ...pipes: Pipe[]): ParameterDecorator;
+}
+
+/**
+ * The claims of the access token (`@Claims()`), or one of them by name (`@Claims('sub')`) or path (`@Claims('realm_access.roles')`; a claim
+ * of that very name wins). Own properties only. `undefined` where there is no such claim, and where our guard or strategy did not let
+ * the request in: a token that nobody verified is never read. For a gateway: those of the client's last message that was let in.
+ *
+ * @publicApi
+ */
+export const Claims: ClaimsDecorator = (...args: [(string | Pipe)?, ...Pipe[]]): ParameterDecorator => {
+  if (args[0] === '') throw new JwksConfigurationError("@Claims takes the name of a claim, such as 'sub'");
+  return claimsDecorator(...args);
+};
+
+/** The access token as it came, once verified; `undefined` where the request was let in without. @publicApi */
+export const AccessToken: (...pipes: Pipe[]) => ParameterDecorator = createParamDecorator(
+  (_: unknown, context: ExecutionContext) => recall(context)?.accessToken,
+);
+
+const claimsDecorator = createParamDecorator((claim: unknown, context: ExecutionContext): unknown => {
+  const claims = recall(context)?.auth.claims;
+  return claims && typeof claim === 'string' ? claimAt(claims, claim) : claims;
+});

@@ -1,0 +1,96 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import passport from 'passport';
+import { Strategy } from 'passport-strategy';
+import { MissingTokenError, TokenError } from '../core/errors.js';
+import { JwksService } from '../jwks.service.js';
+import { extractToken, tokenOf } from './credentials.js';
+import { answerThroughAuthGuard, keepRefusal } from './passport-refusal.js';
+import { httpExceptionOf, ownAnswer, refusalOf } from './refusal.js';
+import { attachTo, type Verification } from './request-context.js';
+import { verifyToken } from './shared-verification.js';
+
+/** What Passport puts on the copy of a strategy that serves one request. @publicApi */
+export interface PassportActions {
+  success(user: unknown, info?: unknown): void;
+  fail(challenge: unknown, status?: number): void;
+  error(error: unknown): void;
+}
+
+/** Written by hand, so that our declarations need no types of Passport. */
+const PassportStrategy = Strategy as unknown as new () => PassportActions;
+
+/**
+ * The Passport strategy `jwks`: `AuthGuard('jwks')` lets in and refuses what `@Authenticated()` does, with the same answers, and puts the
+ * same on the request: `user`, and `auth` for `@Claims`.
+ *
+ * A request without a token, or with a bad one, fails in Passport's sense: in `AuthGuard(['jwks', 'api-key'])` the next strategy has its
+ * turn, and where all fail `AuthGuard` answers with an `UnauthorizedException` of its own. `handleRequest` of a subclass gets the fault as
+ * `info`. Keys that cannot be had, and an `HttpException` that `validate` throws, are errors and end the chain.
+ *
+ * Passport's strategies are global to the process, and the last of a name wins: where two applications with different issuers live in one
+ * process, use `@Authenticated()`, which knows its own.
+ *
+ * @publicApi
+ */
+@Injectable()
+export class JwksStrategy extends PassportStrategy implements OnModuleInit {
+  readonly name = 'jwks';
+
+  // Not `#jwks`: Passport serves each request on an object that inherits from this one.
+  constructor(private readonly jwks: JwksService) {
+    super();
+  }
+
+  /** Makes the strategy known to Passport, before the first request comes. */
+  onModuleInit(): void {
+    passport.use(this.name, this as unknown as passport.Strategy);
+    answerThroughAuthGuard(this.name);
+  }
+
+  /** Called by Passport, which does not wait for it: nothing may escape. */
+  authenticate(request: unknown): void {
+    this.admit(request).then(
+      (verification) => this.conclude(() => this.success(verification.user, verification.auth)),
+      (error: unknown) => this.conclude(() => this.refuse(error)),
+    );
+  }
+
+  private async admit(request: unknown): Promise<Verification> {
+    const verification = await verifyToken(this.jwks, await this.requireToken(request));
+    attachTo(request, verification);
+    return verification;
+  }
+
+  private async requireToken(request: unknown): Promise<string> {
+    const { tokenFrom } = this.jwks.settings;
+    try {
+      const token = tokenFrom ? await extractToken(tokenFrom, request) : tokenOf(request);
+      if (token === undefined) throw new MissingTokenError();
+      return token;
+    } catch (error) {
+      if (error instanceof TokenError) this.jwks.report(error);
+      throw error;
+    }
+  }
+
+  private refuse(error: unknown): void {
+    const refusal = refusalOf(error, this.jwks.settings.realm);
+    if (!refusal) {
+      this.error(error);
+      return;
+    }
+    const exception = httpExceptionOf(refusal, error);
+    if (!ownAnswer(error)) keepRefusal({ refusal, exception }, error, exception);
+    if (refusal.status === 503 || ownAnswer(error)) this.error(exception);
+    else this.fail(error, refusal.status);
+  }
+
+  /** What Passport calls back into may throw: that is an error of the request, not of the process. */
+  private conclude(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.error(error);
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import type { ExecutionContext } from '@nestjs/common';
+import { optionalPeer } from '../core/optional-peer.js';
+import type { Refusal } from './refusal.js';
+import { fieldsOf } from './request-context.js';
+
+/** gRPC's own figures: UNAUTHENTICATED, PERMISSION_DENIED, UNAVAILABLE, INVALID_ARGUMENT. */
+const GRPC_STATUS = { 400: 3, 401: 16, 403: 7, 503: 14 } as const;
+
+const websockets = optionalPeer('@nestjs/websockets', 'A WebSocket gateway', () => import('@nestjs/websockets'));
+const microservices = optionalPeer('@nestjs/microservices', 'A microservice', () => import('@nestjs/microservices'));
+
+/**
+ * The refusal as the exception that reaches a client of a gateway or a microservice: any other arrives there as "Internal server error".
+ * Where the package that has it is absent, the fault itself is as good as it gets.
+ *
+ * @internal
+ */
+export async function messageExceptionOf(
+  refusal: Refusal,
+  error: unknown,
+  context: ExecutionContext,
+): Promise<unknown> {
+  // What `validate` threw on purpose for this transport: a WsException or RpcException.
+  const { cause } = fieldsOf(error);
+  if (typeof fieldsOf(cause)['getError'] === 'function') return cause;
+  try {
+    const exception =
+      context.getType<string>() === 'ws' ? await wsException(refusal) : await rpcException(refusal, context);
+    return Object.assign(exception, { cause: error });
+  } catch {
+    return error;
+  }
+}
+
+async function wsException(refusal: Refusal): Promise<Error> {
+  const { WsException } = await websockets();
+  return new WsException(payloadOf(refusal));
+}
+
+async function rpcException(refusal: Refusal, context: ExecutionContext): Promise<Error> {
+  const { RpcException } = await microservices();
+  return new RpcException(isGrpc(context) ? statusOf(refusal) : payloadOf(refusal));
+}
+
+/** The form that Nest's own filters give. */
+function payloadOf({ body }: Refusal): object {
+  return { status: 'error', message: body.message, code: body.code };
+}
+
+/** gRPC reads a figure as the status and passes on no other member than the message. */
+function statusOf({ status, body }: Refusal): object {
+  return { status: 'error', code: GRPC_STATUS[status], message: `${body.code}: ${body.message}` };
+}
+
+function isGrpc(context: ExecutionContext): boolean {
+  const metadata = fieldsOf(context.getArgByIndex(1));
+  return typeof metadata['getMap'] === 'function' && typeof metadata['get'] === 'function';
+}

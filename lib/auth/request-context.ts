@@ -1,0 +1,105 @@
+import type { ExecutionContext } from '@nestjs/common';
+import type { VerifiedToken } from '../tokens/verified-token.js';
+
+/** What a request was let in with. @publicApi */
+export interface Verification {
+  /** The access token as it came. */
+  readonly accessToken: string;
+  /** What `request.auth` is. */
+  readonly auth: VerifiedToken;
+  /** What `request.user` is: the answer of `validate`. */
+  readonly user: unknown;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** What `@Claims` and `@AccessToken` read: written by our guard and our strategy alone, so that a `request.auth` from elsewhere counts for nothing. */
+const verified = new WeakMap<object, Verification>();
+
+/**
+ * The request behind an `ExecutionContext`: that which has the headers, and which `tokenFrom` gets.
+ *
+ * - HTTP: the request, of Express or Fastify.
+ * - GraphQL, told by the shape of the arguments: the context object's `req` or `request`; `extra.request` for graphql-ws.
+ * - WebSocket: socket.io's handshake; for `ws` the upgrade request, where the application keeps it on the client.
+ * - RPC: the transport's context (NATS, Kafka, RabbitMQ, MQTT) or the gRPC metadata.
+ *
+ * @internal
+ */
+export function requestOf(context: ExecutionContext): unknown {
+  switch (context.getType<string>()) {
+    case 'graphql':
+      return graphqlRequest(fieldsOf(graphqlContext(context)));
+    case 'ws': {
+      const client = fieldsOf(context.getArgByIndex(0));
+      return client['handshake'] ?? client['upgradeReq'] ?? client['request'] ?? client['req'];
+    }
+    case 'rpc':
+      return context.getArgByIndex(1);
+    default:
+      return context.getArgByIndex(0);
+  }
+}
+
+/**
+ * What `user` and `auth` are attached to. For a WebSocket the client: its handshake has an `auth` of its own.
+ *
+ * @internal
+ */
+export function carrierOf(context: ExecutionContext): object | undefined {
+  const carrier: unknown =
+    context.getType<string>() === 'ws' ? context.getArgByIndex(0) : (requestOf(context) ?? graphqlContext(context));
+  return isObject(carrier) ? carrier : undefined;
+}
+
+/**
+ * For how long a verification holds: for an HTTP request, which all fields of a GraphQL query share; else for one message alone. A WebSocket
+ * brings its token once and stays, and the token may have expired since.
+ *
+ * @internal
+ */
+export function scopeOf(context: ExecutionContext, request: unknown): object {
+  const { method, headers } = fieldsOf(request);
+  const upgrade = fieldsOf(headers)['upgrade'];
+  const staying = typeof upgrade === 'string' && upgrade.toLowerCase() === 'websocket';
+  const exchange = typeof method === 'string' && !staying && context.getType<string>() !== 'ws';
+  return exchange ? (request as object) : context;
+}
+
+/** The third of four arguments of a resolver, the second of three of a reference resolver. @internal */
+export function graphqlContext(context: ExecutionContext): unknown {
+  if (context.getType<string>() !== 'graphql') return undefined;
+  return context.getArgByIndex(context.getArgs().length > 3 ? 2 : 1);
+}
+
+/** @internal */
+export function attachTo(carrier: unknown, verification: Verification): void {
+  if (!isObject(carrier)) return;
+  Object.assign(carrier, { user: verification.user, auth: verification.auth });
+  verified.set(carrier, verification);
+}
+
+/** What this request was let in with; `undefined` where neither our guard nor our strategy let it in. @internal */
+export function recall(context: ExecutionContext): Verification | undefined {
+  const carrier = carrierOf(context);
+  return carrier && verified.get(carrier);
+}
+
+/** @internal */
+export function forget(carrier: object | undefined): void {
+  if (carrier) verified.delete(carrier);
+}
+
+/** @internal */
+export function isObject(value: unknown): value is object {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function';
+}
+
+/** @internal */
+export function fieldsOf(value: unknown): Fields {
+  return isObject(value) ? (value as Fields) : {};
+}
+
+function graphqlRequest(context: Fields): unknown {
+  return context['req'] ?? context['request'] ?? fieldsOf(context['extra'])['request'];
+}

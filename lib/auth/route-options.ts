@@ -1,0 +1,107 @@
+import type { JWTPayload } from 'jose';
+import { JwksConfigurationError } from '../core/errors.js';
+
+/** What a claim may be asked to be. @publicApi */
+export type ClaimValue = string | number | boolean | null;
+
+/**
+ * Judges a claim: the value of the claim (`undefined` where there is none) and all claims. Only `true` lets the request pass; what it throws
+ * refuses.
+ *
+ * @publicApi
+ */
+export type ClaimPredicate = (value: unknown, claims: Readonly<JWTPayload>) => boolean | Promise<boolean>;
+
+/**
+ * What a route asks of a token, beyond what the module asks of all. Those of a handler take the place of those of its class as a whole.
+ *
+ * @publicApi
+ */
+export interface AuthenticatedOptions {
+  /**
+   * The scopes that the token must have, all of them; else 403 `insufficient_scope`. Read from `scope` (RFC 8693 section 4.2: separated by
+   * spaces; a list is taken too), `scp` and `permissions`; compared exactly.
+   */
+  readonly scopes?: readonly string[];
+  /** The scopes of which the token must have at least one; else 403. Meets `scopes`: both must hold. */
+  readonly anyScope?: readonly string[];
+  /** The issuer, or issuers, whose tokens this route takes; of those that the module trusts. */
+  readonly issuer?: string | readonly string[];
+  /** The audience of this route, in place of the module's; `false`: any will do. */
+  readonly audience?: string | readonly string[] | false;
+  /**
+   * Claims by name or path (as `@Claims` reads it), each with the value that it must be (for a claim that is a list: that it must hold) or a
+   * predicate; else 401 `invalid_token`.
+   */
+  readonly claims?: Readonly<Record<string, ClaimValue | ClaimPredicate>>;
+  /**
+   * A request without a token goes on without claims; one with a bad token is refused as ever.
+   *
+   * @default false
+   */
+  readonly optional?: boolean;
+}
+
+/** RFC 6750 section 3: what a scope may be made of, so that it fits a challenge. */
+const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
+
+type Check = (value: unknown) => string | undefined;
+
+const CHECKS: Readonly<Record<keyof AuthenticatedOptions, Check>> = {
+  scopes: scopeFault,
+  anyScope: scopeFault,
+  issuer: (value) => (isTextOrTexts(value) ? undefined : 'takes a non-empty string or a list of such'),
+  audience: (value) =>
+    value === false || isTextOrTexts(value) ? undefined : 'takes a non-empty string, a list of such, or `false`',
+  claims: claimsFault,
+  optional: (value) => (typeof value === 'boolean' ? undefined : 'takes `true` or `false`'),
+};
+
+/**
+ * Refuses options that cannot work, when the class is decorated: a rule that is misspelt or empty must not become no rule.
+ *
+ * @internal
+ */
+export function assertRouteOptions(options: unknown): asserts options is AuthenticatedOptions {
+  if (!isRecord(options)) throw new JwksConfigurationError('@Authenticated takes an object of options');
+  for (const [name, value] of Object.entries(options)) {
+    if (!Object.hasOwn(CHECKS, name)) throw fault(name, `is not known; there are ${Object.keys(CHECKS).join(', ')}`);
+    const reason = value === undefined ? undefined : CHECKS[name as keyof AuthenticatedOptions](value);
+    if (reason) throw fault(name, reason);
+  }
+}
+
+function scopeFault(value: unknown): string | undefined {
+  const good =
+    Array.isArray(value) && value.length > 0 && value.every((scope) => typeof scope === 'string' && SCOPE.test(scope));
+  return good
+    ? undefined
+    : 'takes a list of at least one scope; a scope is a string without spaces, quotes and backslashes (RFC 6750 section 3)';
+}
+
+function claimsFault(value: unknown): string | undefined {
+  const good =
+    isRecord(value) &&
+    Object.entries(value).length > 0 &&
+    Object.entries(value).every(([name, rule]) => name !== '' && isClaimRule(rule));
+  return good
+    ? undefined
+    : 'takes an object of at least one claim, each with a string, number, boolean, null or function';
+}
+
+function isClaimRule(rule: unknown): boolean {
+  return rule === null || ['string', 'boolean', 'function'].includes(typeof rule) || Number.isFinite(rule);
+}
+
+function isTextOrTexts(value: unknown): boolean {
+  const texts: unknown[] = Array.isArray(value) ? value : [value];
+  return texts.length > 0 && texts.every((text) => typeof text === 'string' && text !== '');
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function fault(option: string, reason: string): JwksConfigurationError {
+  return new JwksConfigurationError(`@Authenticated: \`${option}\` ${reason}`, option);
+}

@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import { attachTo, carrierOf, forget, recall, scopeOf, type Verification } from '../../lib/auth/request-context.js';
+import { contextOf, httpRequest, natsContext } from './support/contexts.js';
+
+const verification = {
+  accessToken: 'abc',
+  auth: { claims: { sub: 'alice' } },
+  user: { id: 1 },
+} as unknown as Verification;
+
+describe('what a request was let in with', () => {
+  const request = httpRequest({});
+  const client = { handshake: { headers: {}, auth: { token: 'abc' } } };
+  const message = natsContext(undefined);
+  const graphql = {};
+
+  it.each([
+    ['an HTTP request', contextOf('http', [request, {}]), request],
+    ['the request of a GraphQL field', contextOf('graphql', [{}, {}, { req: request }, {}]), request],
+    ['the GraphQL context, where it holds no request', contextOf('graphql', [{}, {}, graphql, {}]), graphql],
+    ['the client of a gateway', contextOf('ws', [client, {}]), client],
+    ['the context of a message', contextOf('rpc', [{}, message]), message],
+  ])('is kept by %s', (_, context, carrier) => {
+    forget(carrier);
+    expect(recall(context)).toBeUndefined();
+    expect(carrierOf(context)).toBe(carrier);
+    attachTo(carrier, verification);
+    expect(recall(context)).toBe(verification);
+    expect(carrier).toMatchObject({ user: { id: 1 }, auth: verification.auth });
+    forget(carrier);
+    expect(recall(context)).toBeUndefined();
+  });
+
+  it('leaves the auth object of a socket.io handshake alone', () => {
+    attachTo(carrierOf(contextOf('ws', [client, {}])), verification);
+    expect(client.handshake.auth).toEqual({ token: 'abc' });
+  });
+
+  it('is not what somebody else put on the request', () => {
+    const forged = { ...httpRequest({}), auth: { claims: { sub: 'mallory' } }, user: { id: 0 } };
+    expect(recall(contextOf('http', [forged, {}]))).toBeUndefined();
+  });
+
+  it('is nothing where there is nobody to keep it', () => {
+    expect(recall(contextOf('rpc', ['data', undefined]))).toBeUndefined();
+    expect(() => attachTo(undefined, verification)).not.toThrow();
+  });
+});
+
+describe('for how long a verification holds', () => {
+  it.each(['http', 'graphql'])('for a whole %s request', (type) => {
+    const request = httpRequest({ upgrade: 'h2c' });
+    expect(scopeOf(contextOf(type, [request]), request)).toBe(request);
+  });
+
+  it.each([
+    ['a gateway', 'ws', httpRequest({})],
+    ['a subscription', 'graphql', httpRequest({ upgrade: 'WebSocket' })],
+    ['a request that the application made up', 'graphql', { headers: { authorization: 'Bearer abc' } }],
+    ['a message', 'rpc', natsContext(undefined)],
+    ['no request', 'http', undefined],
+  ])('for one message of %s', (_, type, request) => {
+    const context = contextOf(type, []);
+    expect(scopeOf(context, request)).toBe(context);
+  });
+});

@@ -1,0 +1,92 @@
+import type { JWTPayload } from 'jose';
+import { describe, expect, it } from 'vitest';
+import { judgeRoute, scopesOf } from '../../lib/auth/route-rules.js';
+import type { AuthenticatedOptions } from '../../lib/auth/route-options.js';
+
+const CLAIM = (claim: string) => expect.objectContaining({ code: 'claim_invalid', claim });
+const SCOPE = (...scopes: string[]) => expect.objectContaining({ code: 'insufficient_scope', scopes });
+
+describe('scopesOf', () => {
+  it.each([
+    [{ scope: 'a b' }, ['a', 'b']],
+    [{ scope: ['a', 'b'] }, ['a', 'b']],
+    [{ scp: 'a b' }, ['a', 'b']],
+    [{ scp: ['a', 'b'] }, ['a', 'b']],
+    [{ permissions: ['a', 'b'] }, ['a', 'b']],
+    [{ scope: 'a', scp: ['b'], permissions: ['c'] }, ['a', 'b', 'c']],
+    [{ permissions: 'a b' }, []],
+    [{ scope: { a: true } }, []],
+    [{ scope: ['a b', 1, null, ['c']] }, ['a b']],
+    [{ scope: 'a\tb\nc' }, ['a\tb\nc']],
+    [{}, []],
+  ])('reads %j', (claims, scopes) => {
+    expect([...scopesOf(claims)]).toEqual(scopes);
+  });
+
+  it('does not read what an object inherits', () => {
+    expect([...scopesOf(Object.create({ scope: 'admin' }) as object)]).toEqual([]);
+  });
+});
+
+describe('judgeRoute', () => {
+  const judge = (claims: object, options: AuthenticatedOptions) => judgeRoute(claims as JWTPayload, options);
+
+  it.each<[object, AuthenticatedOptions]>([
+    [{}, {}],
+    [{ scope: 'a b c' }, { scopes: ['a', 'c'] }],
+    [{ scope: 'b' }, { anyScope: ['a', 'b'] }],
+    [{ scope: 'a c' }, { scopes: ['a'], anyScope: ['b', 'c'] }],
+    [{ org: 'acme' }, { claims: { org: 'acme' } }],
+    [{ groups: ['x', 'acme'] }, { claims: { groups: 'acme' } }],
+    [{ verified: true }, { claims: { verified: true } }],
+    [{ realm_access: { roles: ['admin'] } }, { claims: { 'realm_access.roles': 'admin' } }],
+    [{ level: 3 }, { claims: { level: (value: unknown) => Number(value) > 2 } }],
+    [{ level: 3 }, { claims: { level: async () => true } }],
+    [
+      { a: 1, b: 1 },
+      { claims: { a: (value: unknown, claims: Readonly<Record<string, unknown>>) => value === claims['b'] } },
+    ],
+    [{ gone: null }, { claims: { gone: null } }],
+  ])('lets %j pass for %j', async (claims, options) => {
+    await expect(judge(claims, options)).resolves.toBeUndefined();
+  });
+
+  it.each<[object, AuthenticatedOptions]>([
+    [{ scope: 'admin:read' }, { scopes: ['admin'] }],
+    [{ scope: 'a' }, { scopes: ['a', 'b'] }],
+    [{ scope: 'A B' }, { scopes: ['a', 'b'] }],
+    [{}, { scopes: ['a', 'b'] }],
+  ])('misses a scope in %j', async (claims, options) => {
+    await expect(judge(claims, options)).rejects.toEqual(SCOPE(...(options.scopes ?? [])));
+  });
+
+  it('misses any of the scopes of which one is enough, and names all', async () => {
+    await expect(judge({ scope: 'a' }, { scopes: ['a'], anyScope: ['b', 'c'] })).rejects.toEqual(SCOPE('a', 'b', 'c'));
+    await expect(judge({ scope: 'ab' }, { anyScope: ['a', 'b'] })).rejects.toEqual(SCOPE('a', 'b'));
+  });
+
+  it.each<[object, AuthenticatedOptions]>([
+    [{}, { claims: { org: 'acme' } }],
+    [{ org: 'ACME' }, { claims: { org: 'acme' } }],
+    [{ org: 'acme2' }, { claims: { org: 'acme' } }],
+    [{ org: [['acme']] }, { claims: { org: 'acme' } }],
+    [{ org: '1' }, { claims: { org: 1 } }],
+    [{ org: 'acme' }, { claims: { org: () => false } }],
+    [{ org: 'acme' }, { claims: { org: (() => 'yes') as never } }],
+    [{ org: 'acme' }, { claims: { org: async () => false } }],
+    [Object.create({ org: 'acme' }) as object, { claims: { org: 'acme' } }],
+  ])('refuses %j for %j', async (claims, options) => {
+    await expect(judge(claims, options)).rejects.toEqual(CLAIM('org'));
+  });
+
+  it('keeps what a predicate threw as the cause', async () => {
+    const thrown = new Error('boom');
+    const rule = () => {
+      throw thrown;
+    };
+    await expect(judge({ org: 1 }, { claims: { org: rule } })).rejects.toMatchObject({
+      code: 'claim_invalid',
+      cause: thrown,
+    });
+  });
+});

@@ -1,0 +1,41 @@
+import type { JwksError } from '../../../lib/core/errors.js';
+import { InvalidSignatureError } from '../../../lib/core/errors.js';
+import type { JwksService } from '../../../lib/jwks.service.js';
+
+type Asked = readonly [token: string, options: unknown];
+
+/** The side of `JwksService` that the guard and the strategy see: knows the tokens it was told of, and remembers what it was asked. */
+export class FakeJwks {
+  readonly asked: Asked[] = [];
+  readonly reported: string[] = [];
+  readonly settings: { tokenFrom?: (request: never) => string | null; realm?: string } = {};
+  private readonly known = new Map<string, () => Promise<unknown>>();
+
+  /** From now on `token` has these claims and belongs to this user. */
+  trust(token: string, claims: Record<string, unknown> = { sub: token }, user: unknown = { name: token }): this {
+    this.known.set(token, async () => ({
+      token: { claims, header: { alg: 'ES256' }, issuer: undefined, key: {} },
+      user,
+    }));
+    return this;
+  }
+
+  /** From now on `token` meets this fault. */
+  refuse(token: string, error: JwksError | Error): this {
+    this.known.set(token, () => Promise.reject(error));
+    return this;
+  }
+
+  async authenticate(token: string, options: unknown): Promise<unknown> {
+    this.asked.push([token, options]);
+    return (this.known.get(token) ?? (() => Promise.reject(new InvalidSignatureError())))();
+  }
+
+  report(error: JwksError): void {
+    this.reported.push(error.code);
+  }
+
+  asService(): JwksService {
+    return this as unknown as JwksService;
+  }
+}
