@@ -1,0 +1,165 @@
+import type { JWK } from 'jose';
+import { InvalidJwkSetError } from '../core/errors.js';
+import { safeText } from '../core/events.js';
+import { judgeJwk } from './jwk.js';
+import { SigningKey } from './signing-key.js';
+
+/** An entry of a set that cannot be used. @publicApi */
+export interface DroppedKey {
+  /** As published, where it is a string of at most 256 characters: make it safe before it meets a log line. */
+  readonly kid?: string;
+  /** Why, in plain English, so that it reads on after "the key"; holds no key material. */
+  readonly reason: string;
+}
+
+/** What a token's header says about its key. @publicApi */
+export interface KeySelector {
+  readonly kid?: string | undefined;
+  readonly alg: string;
+}
+
+const MAX_ENTRIES = 1_000;
+const REASONS_TOLD = 3;
+
+/**
+ * The usable keys of a JWK Set (RFC 7517 section 5), in their order. A value: it never changes.
+ *
+ * @publicApi
+ */
+export class JwkSet implements Iterable<SigningKey> {
+  /** Number of usable keys: 1 to 1,000. */
+  readonly size: number;
+
+  private constructor(
+    private readonly keys: readonly SigningKey[],
+    /** Entries that cannot be used, each with its reason. */
+    readonly dropped: readonly DroppedKey[],
+    private readonly byKid: ReadonlyMap<string, readonly SigningKey[]>,
+    private readonly byForm: ReadonlyMap<string, SigningKey>,
+  ) {
+    this.size = keys.length;
+  }
+
+  /**
+   * Judges a document whole: an object with a `keys` array of at most 1,000 entries, at least one of them usable. Unusable entries are dropped
+   * one by one; a key that is listed twice is one key.
+   *
+   * @throws InvalidJwkSetError where it is not such a document; `bridged` is false where it is one without a usable key.
+   */
+  static parse(document: unknown): JwkSet {
+    const keys = new Map<string, SigningKey>();
+    const dropped: DroppedKey[] = [];
+    const entries = entriesOf(document);
+    for (const entry of entries) {
+      const judged = judgeJwk(entry);
+      if (judged.reason === undefined) addOnce(keys, SigningKey.of(judged));
+      else dropped.push(Object.freeze(judged));
+    }
+    // The issuer says so itself, so a set past its freshness must not serve on against its word.
+    if (keys.size === 0) throw new InvalidJwkSetError(noUsableKey(dropped), { bridged: false });
+    return JwkSet.of([...keys.values()], dropped);
+  }
+
+  private static of(keys: readonly SigningKey[], dropped: readonly DroppedKey[]): JwkSet {
+    const byKid = new Map<string, SigningKey[]>();
+    for (const key of keys) {
+      if (key.kid === undefined) continue;
+      const namesakes = byKid.get(key.kid);
+      if (namesakes) namesakes.push(key);
+      else byKid.set(key.kid, [key]);
+    }
+    const byForm = new Map(keys.map((key) => [key.form, key]));
+    const set = new JwkSet(keys, Object.freeze(dropped), byKid, byForm);
+    Object.freeze(set);
+    return set;
+  }
+
+  /** The first key of this kid. */
+  get(kid: string): SigningKey | undefined {
+    return this.byKid.get(kid)?.[0];
+  }
+
+  /**
+   * The key that a token with this header was signed with. Several keys may share a kid (RFC 7517 section 4.5), or the header have none: then
+   * the key is the only one among them that supports the algorithm. Where there are several, none: nothing is tried out.
+   */
+  select({ kid, alg }: KeySelector): SigningKey | undefined {
+    const candidates = kid === undefined ? this.keys : this.byKid.get(kid);
+    return candidates && onlySupporting(candidates, alg);
+  }
+
+  [Symbol.iterator](): IterableIterator<SigningKey> {
+    return this.keys.values();
+  }
+
+  /** The usable keys as a JWK Set, public members only. The caller may change it. */
+  toJSON(): { keys: JWK[] } {
+    return { keys: this.keys.map((key) => structuredClone(key.jwk)) };
+  }
+
+  /**
+   * The same set, in which each key that `previous` has too is the object that `previous` has; `previous` itself where nothing differs: same
+   * keys in the same order, same dropped entries (so that a newly published private key is a change that somebody hears of).
+   *
+   * @internal
+   */
+  reusing(previous: JwkSet): JwkSet {
+    const keys = this.keys.map((key) => previous.byForm.get(key.form) ?? key);
+    const isSame =
+      keys.length === previous.size &&
+      keys.every((key, index) => key === previous.keys[index]) &&
+      JSON.stringify(this.dropped) === JSON.stringify(previous.dropped);
+    return isSame ? previous : JwkSet.of(keys, this.dropped);
+  }
+
+  /** By kid, or thumbprint where there is none; a kid whose key is another one now is in both. Empty lists: the same keys. @internal */
+  changesSince(previous: JwkSet): { added: string[]; removed: string[] } {
+    return { added: this.labelsMissingIn(previous), removed: previous.labelsMissingIn(this) };
+  }
+
+  private labelsMissingIn(other: JwkSet): string[] {
+    const missing = this.keys.filter((key) => !other.byForm.has(key.form));
+    return [...new Set(missing.map((key) => key.label))];
+  }
+}
+
+function onlySupporting(candidates: readonly SigningKey[], alg: string): SigningKey | undefined {
+  let found: SigningKey | undefined;
+  for (const key of candidates) {
+    if (!key.supports(alg)) continue;
+    if (found !== undefined) return undefined;
+    found = key;
+  }
+  return found;
+}
+
+function addOnce(keys: Map<string, SigningKey>, key: SigningKey): void {
+  if (!keys.has(key.form)) keys.set(key.form, key);
+}
+
+/** RFC 7517 section 5.1: an object with the member "keys", an array. */
+function entriesOf(document: unknown): unknown[] {
+  if (typeof document !== 'object' || document === null)
+    throw new InvalidJwkSetError('The JWK Set is not a JSON object');
+  let entries: unknown[] | undefined;
+  let length = 0;
+  try {
+    const keys = Object.hasOwn(document, 'keys') ? (document as { keys: unknown }).keys : undefined;
+    length = Array.isArray(keys) ? keys.length : 0;
+    if (Array.isArray(keys) && length <= MAX_ENTRIES) entries = Array.from({ length }, (_, index) => keys[index]);
+  } catch (cause) {
+    throw new InvalidJwkSetError('The JWK Set cannot be read', { cause });
+  }
+  if (length > MAX_ENTRIES) throw new InvalidJwkSetError(`The JWK Set has ${length} keys, more than ${MAX_ENTRIES}`);
+  if (entries === undefined) throw new InvalidJwkSetError('The JWK Set has no array of "keys"');
+  return entries;
+}
+
+function noUsableKey(dropped: readonly DroppedKey[]): string {
+  if (dropped.length === 0) return 'The JWK Set is empty';
+  const told = dropped.slice(0, REASONS_TOLD).map(({ kid, reason }) => {
+    return `${kid === undefined ? 'a key' : `"${safeText(kid)}"`} ${reason}`;
+  });
+  const more = dropped.length > REASONS_TOLD ? `; and ${dropped.length - REASONS_TOLD} more` : '';
+  return `The JWK Set has no usable key: ${told.join('; ')}${more}`;
+}

@@ -1,0 +1,119 @@
+import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
+import { importJWK, type CryptoKey, type JWK } from 'jose';
+import { safeText } from '../core/events.js';
+import type { UsableJwk } from './jwk.js';
+import type { KeyMaterial } from './key-material.js';
+
+/**
+ * A public key that can verify signatures: one usable entry of a {@link JwkSet}. A value: it never changes, and a set that still has the key
+ * keeps the object.
+ *
+ * @publicApi
+ */
+export class SigningKey {
+  /** Key ID (RFC 7517 section 4.5), as published: make it safe before it meets a log line. */
+  readonly kid: string | undefined;
+  /** The one algorithm the key is meant for (RFC 7517 section 4.4), where it says so. */
+  readonly alg: string | undefined;
+  /** `RSA`, `EC`, `OKP` or `AKP` (RFC 7517 section 4.1). */
+  readonly kty: string;
+  /** `sig`, where the key says so (RFC 7517 section 4.2). */
+  readonly use: string | undefined;
+  /** `P-256`, `P-384`, `P-521` or `Ed25519`; keys of the other types have none. */
+  readonly crv: string | undefined;
+  /** Frozen, public members only. Numbers are in the form that RFC 7518 section 2 asks for, without leading zeros. */
+  readonly jwk: Readonly<JWK>;
+
+  // Truly private: the object is frozen, and what is made once is kept all the same.
+  readonly #algs: ReadonlySet<string>;
+  readonly #material: KeyMaterial;
+  readonly #form: string;
+  readonly #imported = new Map<string, CryptoKey | Promise<CryptoKey>>();
+  #keyObject: KeyObject | undefined;
+  #pem: string | undefined;
+
+  private constructor({ jwk, algs, material }: UsableJwk) {
+    this.kid = jwk.kid;
+    this.alg = jwk.alg;
+    this.kty = material.kty;
+    this.use = jwk.use;
+    this.crv = jwk.crv;
+    this.jwk = jwk;
+    this.#algs = algs;
+    this.#material = material;
+    this.#form = JSON.stringify([jwk.kid ?? null, jwk.alg ?? null, jwk.use ?? null, material]);
+  }
+
+  /** @internal */
+  static of(usable: UsableJwk): SigningKey {
+    const key = new SigningKey(usable);
+    Object.freeze(key);
+    return key;
+  }
+
+  /** Two keys of the same form are one key: same kid, alg, use and public members. @internal */
+  get form(): string {
+    return this.#form;
+  }
+
+  /** What events call the key: its kid, else its thumbprint (RFC 7638). @internal */
+  get label(): string {
+    return this.kid ?? createHash('sha256').update(JSON.stringify(this.#material)).digest('base64url');
+  }
+
+  /**
+   * Whether the key verifies signatures of this algorithm: the JWK's own where it names one (so a key for `EdDSA` is none for `Ed25519`), else
+   * any that fits its type and curve.
+   */
+  supports(alg: string): boolean {
+    return this.alg === undefined ? this.#algs.has(alg) : this.alg === alg;
+  }
+
+  /**
+   * The key for WebCrypto, imported once for each algorithm. Rejects with a `TypeError` where the key does not support `alg`.
+   *
+   * @param alg default: the JWK's, else the usual one of its type and curve (RSA: `RS256`).
+   */
+  async toCryptoKey(alg: string = this.usualAlg()): Promise<CryptoKey> {
+    return this.cryptoKey(alg);
+  }
+
+  /** The key for `node:crypto`, made once. */
+  toKeyObject(): KeyObject {
+    this.#keyObject ??= createPublicKey({ key: this.#material, format: 'jwk' });
+    return this.#keyObject;
+  }
+
+  /** SPKI in PEM (RFC 7468 section 13), made once. */
+  toPem(): string {
+    this.#pem ??= this.toKeyObject().export({ type: 'spki', format: 'pem' }) as string;
+    return this.#pem;
+  }
+
+  /** As {@link toCryptoKey}, but synchronous once imported: a verification then waits for nothing but the signature. @internal */
+  cryptoKey(alg: string): CryptoKey | Promise<CryptoKey> {
+    const kept = this.#imported.get(alg);
+    if (kept !== undefined) return kept;
+    if (!this.supports(alg))
+      return Promise.reject(new TypeError(`The key does not support "${safeText(String(alg))}"`));
+    const importing = this.#import(alg);
+    this.#imported.set(alg, importing);
+    return importing;
+  }
+
+  private usualAlg(): string {
+    return this.alg ?? ([...this.#algs][0] as string);
+  }
+
+  /** From the material alone: `use`, `ext` and unusual `key_ops` mean nothing to a key that was judged, and WebCrypto trips over them. */
+  async #import(alg: string): Promise<CryptoKey> {
+    try {
+      const key = (await importJWK(this.#material, alg)) as CryptoKey;
+      this.#imported.set(alg, key);
+      return key;
+    } catch (error) {
+      this.#imported.delete(alg);
+      throw error;
+    }
+  }
+}
