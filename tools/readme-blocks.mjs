@@ -8,7 +8,8 @@
 //   <!-- example: orders.spec.ts test -->         run as well, by vitest
 import { readFileSync } from 'node:fs';
 
-const FENCE = /(?:<!-- example: (?<file>[\w./-]+)(?: (?<how>run|test))?\n?(?<before>[^]*?)-->\n+)?^```ts\n(?<code>[^]*?)^```$/gm;
+const FENCE =
+  /(?:<!-- example: (?<file>[\w./-]+)(?: (?<how>run|test))?\n?(?<before>(?:(?!-->)[^])*)-->\n+)?^```ts\n(?<code>[^]*?)^```$/gm;
 
 /** @returns {{ file: string, how: string, before: string, code: string, line: number }[]} */
 export function readmeBlocks(url = new URL('../README.md', import.meta.url)) {
