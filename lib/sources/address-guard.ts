@@ -83,7 +83,7 @@ export function isLoopbackHost(hostname: string): boolean {
  */
 export function guardConnections(
   undici: Undici,
-  tls: buildConnector.BuildOptions,
+  tls: buildConnector.BuildOptions & { servername?: string | undefined },
   resolve: Resolve,
 ): { connect: Connector; factory: (origin: string | URL, options: object) => Dispatcher } {
   const open = undici.buildConnector({ ...tls, lookup: guardedLookup(resolve) });
@@ -92,7 +92,12 @@ export function guardConnections(
     if (isIP(options.hostname) === 0 || isPublicAddress(options.hostname)) open(options, callback);
     else queueMicrotask(() => callback(refusal(options.hostname), null));
   };
-  const secure = undici.buildConnector(tls);
+  const handshake = undici.buildConnector(tls);
+  const secure: Connector = (options, callback) => {
+    // undici's choice for a proxied request is the host of its URL.
+    const { servername = options.servername } = tls;
+    handshake({ ...options, ...(servername && { servername }) }, callback);
+  };
   return {
     connect: direct,
     factory: (origin, options) => {

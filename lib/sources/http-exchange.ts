@@ -75,7 +75,8 @@ export class HttpExchange {
     const sentAt = this.clock.now();
     const start = this.clock.monotonic();
     const sent = new Headers({ accept: 'application/jwk-set+json, application/json' });
-    for (const [name, value] of [...Object.entries(this.settings.headers), ...Object.entries(headers)]) sent.set(name, value);
+    for (const [name, value] of [...Object.entries(this.settings.headers), ...Object.entries(headers)])
+      sent.set(name, value);
     const response: unknown = await this.transport.fetch(url, {
       method: 'GET',
       headers: sent,
@@ -153,7 +154,7 @@ class ByteSink {
 async function drain(body: ReadableStream<unknown>, sink: ByteSink, signal: AbortSignal): Promise<void> {
   const reader = body.getReader();
   // A `fetch` that ignores its signal would go on sending into nowhere.
-  const cancel = () => void reader.cancel().catch(ignore);
+  const cancel = () => quietly(() => reader.cancel());
   signal.addEventListener('abort', cancel, { once: true });
   try {
     for (let part = await reader.read(); !part.done; part = await reader.read()) sink.add(part.value);
@@ -180,9 +181,10 @@ function pick(headers: Headers): Record<string, string> {
 }
 
 function discard(response: Response): void {
-  void response.body?.cancel().catch(ignore);
+  quietly(() => response.body?.cancel());
 }
 
-function ignore(): void {
-  // Nobody waits for the rest of an answer that is of no use.
+/** Nobody waits for the rest of an answer that is of no use, and what goes wrong with it must not end the process. */
+function quietly(work: () => unknown): void {
+  (async () => work())().catch(() => undefined);
 }

@@ -22,28 +22,24 @@ describe('a public address', () => {
   );
 
   it.each([
-    ...[
-      '0.0.0.0',
-      '0.1.2.3',
-      '10.0.0.1',
-      '100.64.0.1',
-      '100.100.100.200',
-      '127.0.0.1',
-      '127.255.255.254',
-      '169.254.169.254',
-      '172.16.0.1',
-    ],
-    ...[
-      '172.31.255.255',
-      '168.63.129.16',
-      '192.0.0.192',
-      '192.168.0.1',
-      '198.18.0.1',
-      '224.0.0.1',
-      '239.255.255.255',
-      '240.0.0.1',
-      '255.255.255.255',
-    ],
+    '0.0.0.0',
+    '0.1.2.3',
+    '10.0.0.1',
+    '100.64.0.1',
+    '100.100.100.200',
+    '127.0.0.1',
+    '127.255.255.254',
+    '169.254.169.254',
+    '172.16.0.1',
+    '172.31.255.255',
+    '168.63.129.16',
+    '192.0.0.192',
+    '192.168.0.1',
+    '198.18.0.1',
+    '224.0.0.1',
+    '239.255.255.255',
+    '240.0.0.1',
+    '255.255.255.255',
   ])('is not %s, and in no IPv6 form either', (address) => {
     expect(isPublicAddress(address)).toBe(false);
     for (const form of [`::ffff:${address}`, `::${address}`, `64:ff9b::${address}`, `64:ff9b:1::${address}`])
@@ -51,20 +47,24 @@ describe('a public address', () => {
   });
 
   it.each([
-    ...[
-      '::',
-      '::1',
-      'fe80::1',
-      'fe80::1%eth0',
-      'fc00::1',
-      'fd00:ec2::254',
-      'fec0::1',
-      'ff02::1',
-      '2001:db8::1',
-      '2001::1',
-      '100::1',
-    ],
-    ...['2002:7f00:1::', '2002:a00:1::', '::ffff:7f00:1', '::ffff:8.8.8.8', '4000::1', '3fff::1', '5f00::1'],
+    '::',
+    '::1',
+    'fe80::1',
+    'fe80::1%eth0',
+    'fc00::1',
+    'fd00:ec2::254',
+    'fec0::1',
+    'ff02::1',
+    '2001:db8::1',
+    '2001::1',
+    '100::1',
+    '2002:7f00:1::',
+    '2002:a00:1::',
+    '::ffff:7f00:1',
+    '::ffff:8.8.8.8',
+    '4000::1',
+    '3fff::1',
+    '5f00::1',
   ])('is not %s', (address) => expect(isPublicAddress(address)).toBe(false));
 
   it.each(['', 'localhost', 'example.com', '127.1', '0x7f.0.0.1', '2130706433', '[::1]', '8.8.8.8 '])(
@@ -73,7 +73,8 @@ describe('a public address', () => {
   );
 
   it('is decided for an IPv4 address by its NAT64 form alike', () => {
-    fc.assert(fc.property(fc.ipV4(), (address) => isPublicAddress(address) === isPublicAddress(`64:ff9b::${address}`)));
+    const alike = (address: string) => isPublicAddress(`64:ff9b::${address}`) === isPublicAddress(address);
+    expect(() => fc.assert(fc.property(fc.ipV4(), alike))).not.toThrow();
   });
 });
 
@@ -139,11 +140,11 @@ describe('the look-up of a guarded connection', () => {
   });
 
   it('judges an address in place of a name, which Node does not look up', async () => {
-    const opened = vi.fn();
-    const resolve = vi.fn();
+    const opened = vi.fn<() => void>();
+    const resolve = vi.fn<() => void>();
     const { connect } = guardConnections({ buildConnector: () => opened, Pool: class {} } as never, {}, resolve);
     const refused = await new Promise<Error | null>((done) =>
-      connect({ hostname: '127.0.0.1', protocol: 'http:', port: '80' }, (error) => done(error)),
+      connect({ hostname: '127.0.0.1', protocol: 'http:', port: '80' }, (...[error]) => done(error)),
     );
     expect(refused).toMatchObject({ code: 'jwks_unavailable' });
     expect(opened).not.toHaveBeenCalled();

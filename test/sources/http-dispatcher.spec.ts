@@ -76,7 +76,7 @@ describe('a transport', () => {
   describe('with a fetch of the application', () => {
     it('uses that alone', async () => {
       vi.stubEnv('HTTP_PROXY', proxy.url);
-      const fetch = vi.fn(async () => new Response('mine'));
+      const fetch = vi.fn<typeof globalThis.fetch>(async () => new Response('mine'));
       const transport = transportOf({ fetch, allowPrivateAddresses: false });
       expect(await ask(transport, server.url())).toBe('mine');
       expect(fetch).toHaveBeenCalledWith(server.url(), expect.objectContaining({ signal: expect.any(AbortSignal) }));
@@ -132,9 +132,11 @@ describe('a transport', () => {
 
     it('takes the certificate of the name in servername', async () => {
       const https = await secured(certificates.elsewhere);
-      expect(await ask(transportOf({ tls: { ca: certificates.ca, servername: 'elsewhere.test' } }), https.url())).toBe(
-        'hello',
-      );
+      const tls = { ca: certificates.ca, servername: 'elsewhere.test' };
+      for (const url of [https.url(), https.url().replace('127.0.0.1', 'localhost')]) {
+        for (const way of [proxy.url, false] as const)
+          expect(await ask(transportOf({ tls, proxy: way }), url)).toBe('hello');
+      }
     });
 
     it('accepts any certificate where that was asked for by name', async () => {
@@ -342,6 +344,15 @@ describe('a transport', () => {
       expect(other.message).toContain('ERR_TLS_CERT_ALTNAME_INVALID');
     });
 
+    it('makes TLS for the name in servername where that is set', async () => {
+      const https = await started({ tls: certificates.elsewhere });
+      proxy.leadTo = { host: '127.0.0.1', port: Number(new URL(https.origin).port) };
+      const tls = { ca: certificates.ca, servername: 'elsewhere.test' };
+      const { transport } = guarded({ proxy: proxy.url, tls }, [PUBLIC_ADDRESS]);
+      expect(await ask(transport, 'https://id.example.com:8443/')).toBe('hello');
+      expect(proxy.asked).toEqual([`CONNECT ${PUBLIC_ADDRESS}:8443`]);
+    });
+
     it('goes through a tunnel for http, too, so that the proxy resolves nothing', async () => {
       proxy.leadTo = { host: '127.0.0.1', port: Number(new URL(server.origin).port) };
       vi.stubEnv('HTTP_PROXY', proxy.url);
@@ -383,7 +394,7 @@ describe('a transport', () => {
     it('may be closed before its first request, and twice', async () => {
       for (const transport of [transportOf({}), transportOf({ tls: {} })]) {
         await transport.close();
-        await transport.close();
+        await expect(transport.close()).resolves.toBeUndefined();
       }
     });
   });

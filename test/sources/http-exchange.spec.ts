@@ -5,6 +5,7 @@ import { createTransport } from '../../lib/sources/http-dispatcher.js';
 import { HttpExchange, parseJson, type ExchangeSettings } from '../../lib/sources/http-exchange.js';
 import { ScriptedServer, type Reply } from '../support/http-server.js';
 import { ManualClock } from '../support/manual-clock.js';
+import { expectNoTimers } from './scripted-source.js';
 
 const settings: ExchangeSettings = { timeout: 5_000, headers: {}, maxResponseSize: 1_048_576 };
 const text = (body: Uint8Array) => Buffer.from(body).toString();
@@ -20,7 +21,7 @@ describe('one exchange', () => {
 
   afterEach(async () => {
     await server.close();
-    expect(clock.pending).toBe(0);
+    expectNoTimers(clock);
   });
 
   const signal = () => new AbortController().signal;
@@ -144,9 +145,9 @@ describe('one exchange', () => {
   });
 
   it.each([0, 1, 16_383, 16_384, 16_385, 100_000])('takes a body of exactly the cap of %i bytes', async (size) => {
-    server.on('/jwks?secret=1', { body: 'x'.repeat(size) });
+    server.once('/jwks?secret=1', { body: 'x'.repeat(size) }, { body: 'x'.repeat(size + 1) });
     expect((await get({ maxResponseSize: size })).body).toHaveLength(size);
-    if (size > 0) expect(await fault(get({ maxResponseSize: size - 1 }))).toMatchObject({ code: 'jwks_invalid' });
+    expect(await fault(get({ maxResponseSize: size }))).toMatchObject({ code: 'jwks_invalid' });
   });
 
   it('keeps memory flat while a gzip bomb explodes', async () => {
@@ -211,13 +212,23 @@ describe('one exchange', () => {
       ['a bare object', {}],
       ['a body that is no stream', { status: 200, headers: new Headers(), body: { keys: [] } }],
       ['no headers', { status: 200, body: null }],
-      ['chunks that are no bytes', new Response(new ReadableStream({ start: (c) => (c.enqueue('x'), c.close()) }))],
+      ['chunks that are no bytes', { status: 200, headers: new Headers(), body: ReadableStream.from(['text']) }],
     ])('fails where it answers with %s', async (_, junk) => {
       expect(await fault(get({}, async () => junk))).toMatchObject({
         code: 'jwks_unavailable',
         retryable: false,
         failsOver: true,
       });
+    });
+
+    it.each<[string, unknown]>([
+      ['no reader', undefined],
+      ['a reader that reads nothing', {}],
+      ['a reader that throws', { read: () => Promise.reject(new Error('no')), cancel: () => undefined }],
+      ['a reader that cannot be stopped', { read: async () => ({}), cancel: undefined }],
+    ])('fails, and the process lives on, where its body has %s', async (_, reader) => {
+      const junk = { status: 200, headers: new Headers(), body: { getReader: () => reader } };
+      expect(await fault(get({}, async () => junk))).toMatchObject({ code: 'jwks_unavailable', failsOver: true });
     });
 
     it('fails at the deadline where it never settles and ignores its signal', async () => {
@@ -227,7 +238,7 @@ describe('one exchange', () => {
     });
 
     it('cancels a body that comes after the deadline', async () => {
-      const cancel = vi.fn();
+      const cancel = vi.fn<() => void>();
       let answer: (response: Response) => void = () => undefined;
       const attempt = fault(get({}, () => new Promise<Response>((resolve) => (answer = resolve))));
       await clock.pass(5_000);
@@ -237,7 +248,7 @@ describe('one exchange', () => {
     });
 
     it('cancels a body that stalls past the deadline', async () => {
-      const cancel = vi.fn();
+      const cancel = vi.fn<() => void>();
       const attempt = fault(get({}, async () => new Response(new ReadableStream({ cancel }))));
       await clock.pass(5_000);
       expect((await attempt).message).toContain('timed out');
