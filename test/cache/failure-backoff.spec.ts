@@ -1,0 +1,65 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { FailureBackoff } from '../../lib/cache/failure-backoff.js';
+import { JwksConnectionError } from '../../lib/core/errors.js';
+import { ManualClock } from '../support/manual-clock.js';
+
+const fault = (retryAfter?: number) => new JwksConnectionError('HTTP 503', { retryAfter });
+
+describe('FailureBackoff', () => {
+  it('waits for nothing before the first failure', () => {
+    expect(new FailureBackoff(new ManualClock(), () => 1).timeLeft).toBe(0);
+  });
+
+  it('doubles from one second to sixty, and starts again after a success', () => {
+    const backoff = new FailureBackoff(new ManualClock(), () => 1);
+    const delays = Array.from({ length: 8 }, () => {
+      backoff.failed(fault());
+      return backoff.timeLeft / 1_000;
+    });
+    expect(delays).toEqual([1, 2, 4, 8, 16, 32, 60, 60]);
+    backoff.succeeded();
+    expect(backoff.timeLeft).toBe(0);
+    backoff.failed(fault());
+    expect(backoff.timeLeft).toBe(1_000);
+  });
+
+  it.each([
+    ['a longer time', 120_000, 120_000],
+    ['a shorter time than the delay', 10, 1_000],
+    ['more than an hour', 1e12, 3_600_000],
+    ['for ever', Number.POSITIVE_INFINITY, 3_600_000],
+    ['junk', Number.NaN, 1_000],
+    ['a time in the past', -5, 1_000],
+  ])('heeds a source that asks for %s', (_, asked, expected) => {
+    const backoff = new FailureBackoff(new ManualClock(), () => 1);
+    backoff.failed(fault(asked));
+    expect(backoff.timeLeft).toBe(expected);
+  });
+
+  it('spreads the delay over the whole interval', () => {
+    fc.assert(
+      fc.property(
+        fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+        fc.integer({ min: 1, max: 100 }),
+        (share, count) => {
+          const backoff = new FailureBackoff(new ManualClock(), () => share);
+          for (let index = 0; index < count; index += 1) backoff.failed(fault());
+          const ceiling = Math.min(60_000, 1_000 * 2 ** (count - 1));
+          expect(backoff.timeLeft).toBe(Math.round(ceiling * share));
+        },
+      ),
+    );
+  });
+
+  it('refuses with the time that is left and the last fault', async () => {
+    const clock = new ManualClock();
+    const backoff = new FailureBackoff(clock, () => 1);
+    const last = fault();
+    backoff.failed(last);
+    await clock.pass(400);
+    const refusal = backoff.refusal();
+    expect(refusal).toMatchObject({ code: 'jwks_unavailable', retryAfter: 600 });
+    expect(refusal.cause).toBe(last);
+  });
+});
