@@ -27,10 +27,10 @@ export function withoutComments(source: string): string {
 
 /** The specifiers of every static, type-only, re-exporting and dynamic import, `import('x')` in types included. */
 export function importsOf(source: string): string[] {
+  const fixed = /^(?:import|export)\b(?:[^;'"()]*\bfrom)?\s*['"]([^'"\s]+)['"]/gm;
+  const dynamic = /\bimport\(\s*['"]([^'"\s]+)['"]/g;
   const code = withoutComments(source);
-  return [...code.matchAll(/\bfrom\s*['"]([^'"]+)['"]|\bimport\s*\(?\s*['"]([^'"]+)['"]/g)].map(
-    ([, from, direct]) => from ?? direct ?? '',
-  );
+  return [fixed, dynamic].flatMap((form) => [...code.matchAll(form)].map(([, specifier = '']) => specifier));
 }
 
 /** The path of the file that a relative specifier names, as its source. */

@@ -1,0 +1,165 @@
+// The public surface as a stranger uses it, for the type checker alone: the smoke test of the package compiles this file in an empty project.
+import {
+  Controller,
+  Get,
+  Injectable,
+  Module,
+  Param,
+  ParseIntPipe,
+  UseGuards,
+  type ExecutionContext,
+} from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+import {
+  AccessToken,
+  Authenticated,
+  Claims,
+  isJwksError,
+  JWKS_MODULE_OPTIONS,
+  JwksAuthGuard,
+  JwksClient,
+  JwkSet,
+  JwksModule,
+  JwksService,
+  Public,
+  type AuthenticatedOptions,
+  type JwksEvent,
+  type JwkSetSource,
+  type JwksModuleOptions,
+  type JwksOptionsFactory,
+  type JwksStatus,
+  type SigningKey,
+  type VerifiedToken,
+} from 'nestjs-jwks';
+import { provideTestIssuer, TestIssuer, type SignOptions } from 'nestjs-jwks/testing';
+import type { Observable } from 'rxjs';
+
+interface OrderClaims {
+  sub: string;
+  tenant: string;
+}
+
+const issuer = 'https://id.example.com/';
+const audience = 'orders-api';
+
+@Injectable()
+export class Trust implements JwksOptionsFactory {
+  createJwksOptions(): JwksModuleOptions {
+    return { issuer, audience, cache: { ttl: '5m', store: false }, unknownKid: { refetches: 1, per: 1000 } };
+  }
+}
+
+@Injectable()
+export class CookieGuard extends JwksAuthGuard {
+  protected override getOptions(context: ExecutionContext): AuthenticatedOptions | undefined {
+    return { ...super.getOptions(context), scopes: ['a'] };
+  }
+}
+
+@Controller('orders')
+@Authenticated({ scopes: ['orders:read'], claims: { tenant: (value) => value === 'acme' }, audience: [audience] })
+export class OrdersController {
+  constructor(private readonly jwks: JwksService) {}
+
+  @Get(':id')
+  one(@Param('id', ParseIntPipe) id: number, @Claims() claims: OrderClaims, @AccessToken() token: string): string {
+    return `${id} ${claims.tenant} ${token}`;
+  }
+
+  @Get('quota')
+  @UseGuards(CookieGuard)
+  quota(
+    @Claims('quota', ParseIntPipe) quota: number,
+    @Claims('realm.limit', new ParseIntPipe()) limit: number,
+  ): number {
+    return quota + limit;
+  }
+
+  @Public()
+  @Get('health')
+  health(): JwksStatus[] {
+    return this.jwks.status();
+  }
+
+  async verify(token: string): Promise<string> {
+    const verified: VerifiedToken<OrderClaims> = await this.jwks.verify<OrderClaims>(token, { audience: false });
+    return `${verified.claims.tenant} ${verified.header.alg} ${verified.issuer ?? ''} ${verified.key.toPem()}`;
+  }
+
+  async keys(kid: string): Promise<(string | undefined)[]> {
+    const keys: SigningKey[] = await this.jwks.getSigningKeys({ refresh: true });
+    const found = JwksClient.matchKid(keys, kid) ?? (await this.jwks.getSigningKey(kid, { issuer }));
+    const set = await this.jwks.getJwkSet();
+    const document: { keys: unknown[] } = await this.jwks.fetchJwkSet();
+    return [found.kid, set.get(kid)?.alg, set.select({ kid, alg: 'RS256' })?.jwk.kty, String(document.keys.length)];
+  }
+
+  get events(): Observable<JwksEvent> {
+    return this.jwks.events$;
+  }
+}
+
+const mounted: JwkSetSource = {
+  load: async () => ({ set: JwkSet.parse({ keys: [] }), origin: 'file', hints: { maxAge: 60_000 } }),
+};
+
+@Module({
+  imports: [
+    JwksModule.forRoot({
+      issuer,
+      audience,
+      isGlobal: false,
+      source: mounted,
+      http: { tls: { ca: 'pem' }, timeout: 1 },
+    }),
+    JwksModule.forRoot({ audience, issuers: [{ issuer, failover: [{ jwks: { keys: [] } }] }] }),
+    JwksModule.forRootAsync({ useClass: Trust, isGlobal: true }),
+    JwksModule.forRootAsync({ useExisting: Trust }),
+    JwksModule.forRootAsync({
+      inject: [TestIssuer],
+      useFactory: async (testIssuer: TestIssuer) => testIssuer.options(),
+    }),
+    provideTestIssuer({ audience }),
+  ],
+  controllers: [OrdersController],
+  providers: [
+    { provide: APP_GUARD, useExisting: JwksAuthGuard },
+    { provide: 'options', inject: [JWKS_MODULE_OPTIONS], useFactory: (options: JwksModuleOptions) => options },
+  ],
+})
+export class AppModule {}
+
+export function tell(event: JwksEvent): string {
+  switch (event.type) {
+    case 'set.rotated':
+      return `${event.added.join()} ${event.removed.join()}`;
+    case 'set.stale':
+      return `${event.issuer ?? ''} ${event.timeLeft}`;
+    default:
+      return event.type;
+  }
+}
+
+export function reason(error: unknown): string {
+  if (!isJwksError(error)) throw error;
+  switch (error.code) {
+    case 'claim_invalid':
+      return error.claim;
+    case 'insufficient_scope':
+      return error.scopes.join(' ');
+    case 'jwks_unavailable':
+      return String(error.retryAfter);
+    case 'configuration_invalid':
+      return error.option ?? '';
+    default:
+      return error.code;
+  }
+}
+
+export async function sign(options: SignOptions): Promise<string> {
+  await using testIssuer = await TestIssuer.start({ alg: ['RS256', 'ES256'], audience });
+  const client = new JwksClient(testIssuer.options());
+  const { claims } = await client.verify(await testIssuer.sign({ sub: 'alice' }, options));
+  await client.close();
+  return claims.sub ?? '';
+}

@@ -1,0 +1,211 @@
+// What a stranger gets: packs the package, installs the tarball in an empty project on each supported major of Nest, imports it both ways,
+// type-checks a consumer against its declarations (and those of everything they name), and runs the README's first route.
+import { spawn } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import assert from 'node:assert/strict';
+import { readmeBlocks } from './readme-blocks.mjs';
+import { manifest, must, npm, root, run, temporaryFolder } from './run.mjs';
+
+const ISSUER = 'https://id.example.com/';
+let passed = 0;
+let failed = 0;
+
+await main();
+console.log(`\n${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
+
+async function main() {
+  const folder = temporaryFolder('smoke');
+  let tarball;
+  await check('packs', () => {
+    const [packed] = JSON.parse(npm(['pack', '--json', '--ignore-scripts', '--pack-destination', folder]).stdout);
+    tarball = join(folder, packed.filename);
+    const odd = packed.files.map(({ path }) => path).filter((path) => !isWanted(path));
+    assert.deepEqual(odd, [], 'files that have no business in the package');
+  });
+  if (tarball) for (const major of ['11', '12']) await onNest(major, join(folder, `nest-${major}`), tarball);
+}
+
+async function onNest(major, folder, tarball) {
+  await check(`Nest ${major}: installs`, () => install(major, folder, tarball));
+  await check(`Nest ${major}: ESM import and CommonJS require give the same`, () => loadBothWays(folder));
+  await check(`Nest ${major}: a consumer type-checks, skipLibCheck off`, () => {
+    copyFileSync(join(root, 'test/package/consumer.ts'), join(folder, 'types', 'consumer.ts'));
+    assert.equal(tsc(folder, 'types').output, '');
+  });
+  await check(`Nest ${major}: what must not compile does not`, () => refuseToCompile(folder));
+  await check(`Nest ${major}: the README's first route runs as pasted`, () => runFirstRoute(folder));
+}
+
+function isWanted(path) {
+  return /^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$|^dist\/.*\.(js|js\.map|d\.ts)$/.test(path);
+}
+
+function install(major, folder, tarball) {
+  for (const each of ['types', 'refused', 'first/src']) mkdirSync(join(folder, each), { recursive: true });
+  writeFileSync(join(folder, 'package.json'), '{ "name": "stranger", "private": true, "type": "module" }');
+  const nest = ['common', 'core', 'platform-express'].map((name) => `@nestjs/${name}@^${major}`);
+  const types = ['typescript', '@types/node'].map((name) => `${name}@${manifest.devDependencies[name]}`);
+  npm(['install', '--no-audit', '--no-fund', tarball, ...nest, 'reflect-metadata', 'rxjs', ...types], { cwd: folder });
+  for (const peer of Object.keys(manifest.peerDependenciesMeta ?? {}))
+    assert.equal(existsSync(join(folder, 'node_modules', peer)), false, `${peer} is optional and was installed`);
+  for (const each of ['types', 'refused', 'first'])
+    writeFileSync(join(folder, each, 'tsconfig.json'), JSON.stringify(tsconfig(each)));
+}
+
+function tsconfig(folder) {
+  const compilerOptions = {
+    target: 'es2023',
+    module: 'nodenext',
+    types: ['node'],
+    strict: true,
+    noUncheckedIndexedAccess: true,
+    experimentalDecorators: true,
+    emitDecoratorMetadata: true,
+    skipLibCheck: false,
+    ...(folder === 'first' ? { rootDir: 'src', outDir: 'dist' } : { noEmit: true }),
+  };
+  return { compilerOptions, include: ['**/*.ts'] };
+}
+
+function tsc(folder, project) {
+  return run(process.execPath, [join(folder, 'node_modules/typescript/bin/tsc'), '-p', project], { cwd: folder });
+}
+
+/** Both ways in, by name, and not two copies of the classes. */
+function loadBothWays(folder) {
+  for (const entry of ['nestjs-jwks', 'nestjs-jwks/testing']) {
+    const script = `
+      const required = require('${entry}');
+      import('${entry}').then((imported) => {
+        const names = Object.keys(imported).filter((name) => name !== 'default' && name !== 'module.exports');
+        for (const name of names) if (required[name] !== imported[name]) throw new Error(name + ' is there twice');
+        console.log(names.sort().join());
+      });`;
+    writeFileSync(join(folder, 'load.cjs'), script);
+    const names = must(process.execPath, ['load.cjs'], { cwd: folder }).stdout.trim().split(',');
+    assert.deepEqual(names, valueExports(entry === 'nestjs-jwks' ? 'lib/index.ts' : 'lib/testing/index.ts'));
+  }
+  const { stdout } = must(process.execPath, ['-p', "require('nestjs-jwks/package.json').version"], { cwd: folder });
+  assert.equal(stdout.trim(), manifest.version);
+}
+
+/** What an entry exports besides types, by its source. */
+function valueExports(entry) {
+  const source = readFileSync(join(root, entry), 'utf8');
+  return [...source.matchAll(/^export \{([^}]*)\} from/gm)]
+    .flatMap(([, names]) => names.split(','))
+    .map((name) => name.trim())
+    .filter((name) => name && !name.startsWith('type '))
+    .sort();
+}
+
+/** Each line marked `// refused` must be complained about, and no other. */
+function refuseToCompile(folder) {
+  const file = join(root, 'test/package/must-not-compile.ts');
+  copyFileSync(file, join(folder, 'refused', 'refused.ts'));
+  const { output } = tsc(folder, 'refused');
+  const complaints = [...output.matchAll(/^refused\/refused\.ts\((\d+),/gm)].map(([, line]) => Number(line));
+  const marked = readFileSync(file, 'utf8')
+    .split('\n')
+    .flatMap((line, index) => (line.includes('// refused') ? [index + 1] : []));
+  assert.ok(marked.length > 0);
+  assert.deepEqual([...new Set(complaints)], marked, output);
+  assert.equal(output.split('\n').filter((line) => /^\S.*error/.test(line)).length, complaints.length, output);
+}
+
+/** The two files of the README as they stand there, and main.ts as Nest generates it; only the issuer's URL is another. */
+async function runFirstRoute(folder) {
+  const { TestIssuer } = await import(
+    pathToFileURL(createRequire(join(folder, 'x.js')).resolve('nestjs-jwks/testing')).href
+  );
+  const issuer = await TestIssuer.start({ audience: 'orders-api', issuerPath: '/' });
+  const src = join(folder, 'first', 'src');
+  for (const { file, code } of readmeBlocks())
+    if (/^first\/(?!.*\.spec\.)/.test(file))
+      writeFileSync(join(folder, file.replace('first', 'first/src')), code.replaceAll(ISSUER, issuer.issuer));
+  writeFileSync(join(src, 'main.ts'), MAIN);
+  assert.equal(tsc(folder, 'first').output, '');
+  const port = await freePort();
+  const api = spawn(process.execPath, ['first/dist/main.js'], {
+    cwd: folder,
+    env: { ...process.env, PORT: String(port) },
+  });
+  let log = '';
+  for (const stream of [api.stdout, api.stderr]) stream.on('data', (chunk) => (log += chunk));
+  try {
+    await answering(port, () => `${api.exitCode === null ? 'runs' : `ended with ${api.exitCode}`}\n${log}`);
+    await tryRoutes(`http://127.0.0.1:${port}`, issuer);
+  } finally {
+    api.kill();
+    await issuer.close();
+  }
+}
+
+const MAIN = `import { NestFactory } from '@nestjs/core';
+import { AppModule } from './app.module.js';
+
+async function bootstrap() {
+  const app = await NestFactory.create(AppModule);
+  await app.listen(process.env.PORT ?? 3000);
+}
+bootstrap();
+`;
+
+async function tryRoutes(origin, issuer) {
+  const ask = async (path, token, method = 'GET') => {
+    const headers = token ? { authorization: `Bearer ${token}` } : {};
+    const response = await fetch(`${origin}${path}`, { method, headers });
+    return {
+      status: response.status,
+      challenge: response.headers.get('www-authenticate'),
+      text: await response.text(),
+    };
+  };
+  const [, status, challenge, body] = /HTTP\/1\.1 (\d+) .*\nWWW-Authenticate: (.*)\n\n(\{.*\})/.exec(
+    readFileSync(join(root, 'README.md'), 'utf8'),
+  );
+  assert.deepEqual(await ask('/orders'), { status: Number(status), challenge, text: body }, 'what the README shows');
+
+  const reader = await issuer.sign({ sub: 'alice' });
+  const writer = await issuer.sign({ sub: 'alice', scope: 'orders:read orders:write' });
+  const stranger = await issuer.sign({ sub: 'alice', aud: 'another-api' });
+  assert.equal((await ask('/orders', reader)).text, '{"orders":[],"of":"alice"}');
+  assert.equal((await ask('/orders', reader, 'POST')).status, 403);
+  assert.equal((await ask('/orders', writer, 'POST')).status, 201);
+  assert.equal((await ask('/orders', stranger)).status, 401);
+  assert.equal((await ask('/orders/health')).status, 200);
+}
+
+async function answering(port, state) {
+  for (let attempt = 0; attempt < 150; attempt += 1) {
+    const answer = await fetch(`http://127.0.0.1:${port}/`).catch(() => undefined);
+    if (answer) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`the application does not answer: ${state()}`);
+}
+
+function freePort() {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+async function check(name, work) {
+  try {
+    await work();
+    passed += 1;
+    console.log(`ok - ${name}`);
+  } catch (error) {
+    failed += 1;
+    console.log(`not ok - ${name}\n${error instanceof Error ? error.stack : error}`);
+  }
+}
