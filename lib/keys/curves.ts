@@ -77,7 +77,6 @@ function hasLowOrder(y: bigint): boolean {
 /** Whether `value` is a square modulo an odd prime: the Jacobi symbol by quadratic reciprocity, several times faster than Euler's criterion. */
 function isSquare(value: bigint, prime: bigint): boolean {
   let [a, n, symbol] = [((value % prime) + prime) % prime, prime, 1];
-  if (a === 0n) return true;
   while (a !== 0n) {
     for (; (a & 1n) === 0n; a >>= 1n) if ((n & 7n) === 3n || (n & 7n) === 5n) symbol = -symbol;
     if ((a & 3n) === 3n && (n & 3n) === 3n) symbol = -symbol;

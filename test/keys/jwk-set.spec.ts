@@ -104,7 +104,7 @@ describe('JwkSet.parse', () => {
     const set = parse(rsa, { ...rsa }, { ...rsa, x5c: ['MII'] }, { ...rsa, key_ops: ['verify'] });
     expect(set.size).toBe(1);
     expect(set.dropped).toEqual([]);
-    expect(set.select({ kid: 'rsa', alg: 'RS256' })).toBeDefined();
+    expect(set.select({ kid: 'rsa', alg: 'RS256' })?.jwk).toEqual(rsa);
   });
 
   it('takes keys for different ones that differ in kid, algorithm, use or material', () => {
@@ -266,6 +266,11 @@ describe('JwkSet.changesSince', () => {
   it('counts a kid with another key as gone and come', () => {
     const changes = parse({ ...otherRsa, kid: 'rsa' }).changesSince(parse(rsa));
     expect(changes).toEqual({ added: ['rsa'], removed: ['rsa'] });
+  });
+
+  it('names a kid once, however many keys had it', () => {
+    const previous = parse(ec, { ...rsa, kid: 'same' }, { ...okp, kid: 'same' });
+    expect(parse(ec).changesSince(previous)).toEqual({ added: [], removed: ['same'] });
   });
 
   it('names a key without kid by its thumbprint (RFC 7638)', async () => {

@@ -1,7 +1,7 @@
 import { createPublicKey, KeyObject, verify } from 'node:crypto';
 import { inspect } from 'node:util';
 import { compactVerify, generateKeyPair, exportJWK, type JWK } from 'jose';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { JwkSet } from '../../lib/keys/jwk-set.js';
 import type { SigningKey } from '../../lib/keys/signing-key.js';
 import { signToken, testKey } from '../support/keys.js';
@@ -13,6 +13,10 @@ const keyOf = (jwk: unknown) => [...JwkSet.parse({ keys: [jwk] })][0] as Signing
 async function keyFor(alg: string, changes: Record<string, unknown> = {}): Promise<SigningKey> {
   return keyOf({ ...(await testKey(alg)).jwk, ...changes });
 }
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 describe('SigningKey', () => {
   it.each(ALGS)('says what it is and verifies %s', async (alg) => {
@@ -106,6 +110,13 @@ describe('SigningKey.toCryptoKey', () => {
   ])('means the algorithm of the JWK, else the usual one: %s %j', async (alg, changes, name) => {
     const { algorithm, usages, type } = await (await keyFor(alg, changes)).toCryptoKey();
     expect({ name: algorithm.name, usages, type }).toEqual({ name, usages: ['verify'], type: 'public' });
+  });
+
+  it('tries again after an import that failed', async () => {
+    const key = await keyFor('ES256');
+    vi.spyOn(crypto.subtle, 'importKey').mockRejectedValueOnce(new Error('no memory'));
+    await expect(key.toCryptoKey()).rejects.toThrow('no memory');
+    await expect(key.toCryptoKey()).resolves.toHaveProperty('type', 'public');
   });
 
   it('refuses an algorithm that the key does not support, and keeps nothing of it', async () => {
