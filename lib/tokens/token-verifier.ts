@@ -54,9 +54,11 @@ export class TokenVerifier {
    */
   private async successorOf(key: SigningKey, jwt: CompactJwt): Promise<SigningKey | undefined> {
     const held = this.keys.held();
-    const current = held?.select(jwt.selector);
+    // Nothing is kept, so the key came from the source just now.
+    if (!held) return undefined;
+    const current = held.select(jwt.selector);
     // The set was replaced while the signature was being verified: nobody needs to ask for it again.
-    if (held && current !== key) return current;
+    if (current !== key) return current;
     const refreshed = await this.keys.refresh({ seen: held, because: 'bad-signature' });
     const next = refreshed.select(jwt.selector);
     return next === key ? undefined : next;

@@ -126,10 +126,17 @@ describe('what a canonical token must be', () => {
   });
 
   it('C3, C13: is quick about a million dots and ten megabytes', () => {
+    const huge = ['.'.repeat(1e6), 'A'.repeat(1e7), `${'A'.repeat(4e6)}.`.repeat(3)];
+    const hard = [
+      '.'.repeat(8192),
+      'A'.repeat(8192),
+      `${'A'.repeat(8190)}.=`,
+      `.${'='.repeat(8191)}`,
+      '\ud800'.repeat(8192),
+    ];
     const started = performance.now();
-    for (const huge of ['.'.repeat(1e6), 'A'.repeat(1e7), `${'A'.repeat(4e6)}.`.repeat(3)]) malformed(huge);
-    for (const hard of ['.'.repeat(8192), 'A'.repeat(8192), 'A'.repeat(8190) + '.='])
-      for (let time = 0; time < 10; time += 1) malformed(hard);
+    for (const token of [...huge, ...hard])
+      for (let time = 0; time < 10; time += 1) expect(() => parseCompactJwt(token)).toThrow(MalformedTokenError);
     expect(performance.now() - started).toBeLessThan(200);
   });
 
