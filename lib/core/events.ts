@@ -69,7 +69,7 @@ export type JwksEvent =
       readonly reason: string;
     });
 
-/** @publicApi */
+/** The names of the events. @publicApi */
 export type JwksEventType = JwksEvent['type'];
 
 /** @internal */
@@ -82,14 +82,15 @@ export type JwksEventListener = (event: JwksEvent) => void;
  * @internal
  */
 export class JwksEvents {
-  private readonly listeners = new Set<JwksEventListener>();
+  private readonly listeners = new Map<JwksEventListener, () => boolean>();
 
   get observed(): boolean {
-    return this.listeners.size > 0;
+    for (const isListening of this.listeners.values()) if (isListening()) return true;
+    return false;
   }
 
   emit(event: JwksEvent): void {
-    for (const listener of this.listeners) {
+    for (const listener of this.listeners.keys()) {
       try {
         listener(event);
       } catch {
@@ -98,9 +99,12 @@ export class JwksEvents {
     }
   }
 
-  /** Returns the function that ends the subscription. */
-  subscribe(listener: JwksEventListener): () => void {
-    this.listeners.add(listener);
+  /**
+   * Returns the function that ends the subscription. `isListening` is asked again and again: a listener that would drop the event says so
+   * before it is built.
+   */
+  subscribe(listener: JwksEventListener, isListening: () => boolean = () => true): () => void {
+    this.listeners.set(listener, isListening);
     return () => this.listeners.delete(listener);
   }
 }

@@ -16,7 +16,7 @@ export interface SourceFaultTraits {
   readonly retryAfter?: number | undefined;
 }
 
-/** @publicApi */
+/** What a {@link JwkSetSource} says of a fault; what it leaves out is as the class has it. @publicApi */
 export interface SourceFaultOptions extends Partial<SourceFaultTraits> {
   cause?: unknown;
 }

@@ -105,7 +105,7 @@ export interface JwksKeyOptions {
 }
 
 /**
- * One issuer.
+ * One issuer that is trusted.
  *
  * @publicApi
  */

@@ -55,12 +55,12 @@ export interface JwksSharedOptions extends JwksKeepingOptions {
   realm?: string;
 }
 
-/** @publicApi */
+/** Options of a module that trusts one issuer. @publicApi */
 export interface JwksSingleIssuerOptions extends JwksSharedOptions, JwksIssuerOptions {
   issuers?: never;
 }
 
-/** @publicApi */
+/** Options of a module that trusts several issuers. @publicApi */
 export interface JwksSeveralIssuersOptions extends JwksSharedOptions, JwksTokenOptions {
   /** Trusted issuers, or a function that finds them. The `iss` of a token chooses among them before any network call. */
   issuers: readonly JwksIssuerEntry[] | JwksIssuerResolver;

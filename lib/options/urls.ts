@@ -1,13 +1,5 @@
+import { isLoopbackHost } from '../sources/address-guard.js';
 import { describe } from './describe.js';
-
-/**
- * Whether a URL's host is this machine whatever DNS says. The WHATWG parser has turned other spellings of an IPv4 address into dotted decimals.
- *
- * @internal
- */
-export function isLoopback({ hostname }: URL): boolean {
-  return /^(localhost|.*\.localhost|\[::1\]|127\.\d+\.\d+\.\d+)$/.test(hostname);
-}
 
 /** @internal */
 export interface UrlRules {
@@ -30,7 +22,7 @@ export function urlFault(value: unknown, rules: UrlRules): string | undefined {
   if (url.username !== '' || url.password !== '') return 'takes a URL without credentials: send them by "http.headers"';
   // RFC 8414 section 2: and a fragment never reaches a server.
   if (value.includes('#')) return 'takes a URL without a fragment';
-  if (url.protocol === 'http:' && !rules.allowInsecure && !isLoopback(url)) {
+  if (url.protocol === 'http:' && !rules.allowInsecure && !isLoopbackHost(url.hostname)) {
     return `takes an https URL; http on ${url.hostname} needs allowInsecure: true, and lets whoever is on the way replace the keys`;
   }
   return undefined;

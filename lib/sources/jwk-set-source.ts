@@ -19,14 +19,14 @@ export interface Validators {
   readonly lastModified?: string;
 }
 
-/** @publicApi */
+/** The answer that is held. @publicApi */
 export interface PreviousAnswer extends Validators {
   readonly set: JwkSet;
   /** The `origin` of the answer. A source uses validators only where this is its own. */
   readonly origin: string;
 }
 
-/** @publicApi */
+/** What a source is asked. @publicApi */
 export interface LoadRequest {
   /** Aborts when the answer is of no use any more. */
   readonly signal: AbortSignal;
@@ -36,7 +36,7 @@ export interface LoadRequest {
   readonly previous?: PreviousAnswer | undefined;
 }
 
-/** @publicApi */
+/** What a source answers. @publicApi */
 export interface SourceAnswer extends Validators {
   readonly set: JwkSet;
   /** Where the set comes from: the URI, or a name. */

@@ -1,0 +1,112 @@
+import type { KeyLookup, KeyLookupStatus } from '../cache/key-lookup.js';
+import { JwksConfigurationError, UntrustedIssuerError } from '../core/errors.js';
+import type { ResolvedIssuer } from '../options/resolve-issuer.js';
+import { resolveVerifyOptions, type VerifyOptions } from '../options/verify-options.js';
+import type { JwkSetSource } from '../sources/jwk-set-source.js';
+import type { TokenRules } from '../tokens/claims.js';
+import type { TokenVerifier } from '../tokens/token-verifier.js';
+
+/**
+ * State of one issuer's keys: plain data for a log or a status page, no secrets.
+ *
+ * @publicApi
+ */
+export interface JwksStatus extends KeyLookupStatus {
+  /** As configured; absent where none is. */
+  readonly issuer?: string;
+}
+
+/** @internal */
+export interface IssuerParts {
+  readonly keys: KeyLookup;
+  readonly verifier: TokenVerifier;
+  readonly source: JwkSetSource;
+}
+
+/**
+ * One issuer: its rules, its keys, and what verifies its tokens.
+ *
+ * @internal
+ */
+export class IssuerChain {
+  readonly keys: KeyLookup;
+  readonly verifier: TokenVerifier;
+  /** The rules without options: those of nearly every token. */
+  private usual: TokenRules | undefined;
+  private users = 0;
+  private isRetired = false;
+
+  constructor(
+    readonly settings: ResolvedIssuer,
+    private readonly parts: IssuerParts,
+  ) {
+    this.keys = parts.keys;
+    this.verifier = parts.verifier;
+  }
+
+  /** What events and status call it. */
+  get issuer(): string | undefined {
+    return this.settings.issuer || undefined;
+  }
+
+  /** Throws where verification would lack a decision, whatever the token. */
+  demandDecisions(options: VerifyOptions | undefined): void {
+    const { issuer = options?.issuer, audience = options?.audience } = this.settings;
+    for (const [name, value] of Object.entries({ issuer, audience })) {
+      if (value !== undefined) continue;
+      throw new JwksConfigurationError(`verify needs the option "${name}" of the client: ${name} or false`, name);
+    }
+  }
+
+  /** The rules for a token that names `iss`, which is not verified. */
+  rulesFor(iss: string | undefined, options: VerifyOptions | undefined): TokenRules {
+    if (options === undefined && this.usual) return this.usual;
+    this.demandDecisions(options);
+    const { issuers, audience = false, rules } = resolveVerifyOptions(options, this.settings);
+    if (issuers && (iss === undefined || !issuers.includes(iss))) throw new UntrustedIssuerError();
+    const complete = { ...rules, issuer: this.settings.issuer ?? iss ?? false, audience };
+    if (options === undefined) this.usual = complete;
+    return complete;
+  }
+
+  status(): JwksStatus {
+    const { issuer } = this;
+    return { ...(issuer !== undefined && { issuer }), ...this.keys.status() };
+  }
+
+  /** Every use stands between `enter` and `leave`, so that nothing is closed in the middle of it. */
+  enter(): void {
+    this.users += 1;
+  }
+
+  leave(): void {
+    this.users -= 1;
+    if (this.isRetired && this.users === 0) void this.close();
+  }
+
+  /** Closes it once nobody uses it. */
+  retire(): void {
+    this.isRetired = true;
+    if (this.users === 0) void this.close();
+  }
+
+  /** Ends the fetch under way; later look-ups reject. */
+  async close(): Promise<void> {
+    this.keys.close();
+    // A source of the application's own may fail in this too; there is nobody left to tell.
+    await Promise.resolve(this.parts.source.close?.()).catch(() => undefined);
+  }
+}
+
+/** Of an issuer that was named and not used yet. @internal */
+export function idleStatus(issuer: string | undefined): JwksStatus {
+  const counters = { hits: 0, misses: 0, fetches: 0, failures: 0, rotations: 0, unknownKids: 0 };
+  const others = { refetchesSkipped: 0, staleServed: 0, storeReads: 0, storeFailures: 0 };
+  return {
+    ...(issuer !== undefined && { issuer }),
+    state: 'empty',
+    kids: [],
+    algs: [],
+    counters: { ...counters, ...others },
+  };
+}

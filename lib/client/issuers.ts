@@ -1,0 +1,25 @@
+import { JwksConfigurationError } from '../core/errors.js';
+import type { IssuerChain } from './issuer-chain.js';
+
+/**
+ * The issuers that are trusted, found by their exact name: nothing is normalised, and no issuer stands in for another.
+ *
+ * @internal
+ */
+export interface Issuers {
+  /** The chain for a token that names `iss`, which is not verified. Throws or rejects with UntrustedIssuerError; makes no network call. */
+  trusted(iss: string | undefined): IssuerChain | Promise<IssuerChain>;
+  /** The chain that an application names; it may leave the name out where there is only one. */
+  named(issuer: string | undefined): IssuerChain | Promise<IssuerChain>;
+  /** Those that are known at the moment. */
+  all(): readonly IssuerChain[];
+  close(): Promise<void>;
+}
+
+/** @internal */
+export function namelessIssuer(): JwksConfigurationError {
+  return new JwksConfigurationError(
+    'Several issuers are trusted: say which one is meant by the option "issuer"',
+    'issuer',
+  );
+}

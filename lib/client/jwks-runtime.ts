@@ -1,0 +1,96 @@
+import type { Observable } from 'rxjs';
+import { systemClock, type Clock } from '../core/clock.js';
+import type { JwksEvent } from '../core/events.js';
+import type { TokenRequest } from '../options/jwks-options.js';
+import { resolveClientOptions, resolveModuleOptions, type ResolvedKeeping } from '../options/resolve-options.js';
+import type { ResolvedTrust } from '../options/resolve-trust.js';
+import { createTransport, type HttpTransport } from '../sources/http-dispatcher.js';
+import { Authenticator } from './authenticator.js';
+import { ChainMaker } from './chain-maker.js';
+import { ListedIssuers, SingleIssuer } from './configured-issuers.js';
+import { EventChannels } from './event-channels.js';
+import { eventStream } from './event-stream.js';
+import type { Issuers } from './issuers.js';
+import { Tenants } from './tenants.js';
+
+/** What is for others to heed. @internal */
+export interface RuntimeSettings {
+  readonly prefetch: boolean | 'required';
+  readonly tokenFrom?: (request: TokenRequest) => string | null;
+  readonly realm?: string;
+}
+
+/** @internal */
+export interface RuntimeParts {
+  readonly issuers: Issuers;
+  readonly channels: EventChannels;
+  readonly transport: HttpTransport;
+  readonly clock: Clock;
+}
+
+/**
+ * Everything that one module or one client is made of, without Nest: made from options at once, and closed at once.
+ *
+ * @internal
+ */
+export class JwksRuntime {
+  readonly issuers: Issuers;
+  readonly channels: EventChannels;
+  readonly clock: Clock;
+  readonly events$: Observable<JwksEvent>;
+  readonly authenticator: Authenticator;
+
+  constructor(
+    private readonly parts: RuntimeParts,
+    readonly settings: RuntimeSettings,
+  ) {
+    const { issuers, channels, clock } = parts;
+    this.issuers = issuers;
+    this.channels = channels;
+    this.clock = clock;
+    this.events$ = eventStream(channels);
+    this.authenticator = new Authenticator({ trusted: (iss) => issuers.trusted(iss), channels, clock });
+  }
+
+  /** Throws a JwksConfigurationError. Nothing is fetched yet. */
+  static ofModule(options: unknown, clock = systemClock): JwksRuntime {
+    const { trust, prefetch, tokenFrom, realm, ...keeping } = resolveModuleOptions(options);
+    const settings = { prefetch, ...(tokenFrom && { tokenFrom }), ...(realm !== undefined && { realm }) };
+    return new JwksRuntime(partsOf(trust, keeping, clock), settings);
+  }
+
+  /** The same for the options of a client. */
+  static ofClient(options: unknown, clock = systemClock): JwksRuntime {
+    const { issuer, ...keeping } = resolveClientOptions(options);
+    return new JwksRuntime(partsOf({ kind: 'one', issuer }, keeping, clock), { prefetch: false });
+  }
+
+  /** Loads the sets of all issuers; rejects with the first fault. */
+  async prefetch(): Promise<void> {
+    await Promise.all(this.issuers.all().map((chain) => chain.keys.prefetch()));
+  }
+
+  async close(): Promise<void> {
+    await this.issuers.close();
+    await this.parts.transport.close();
+  }
+}
+
+function partsOf(trust: ResolvedTrust, keeping: ResolvedKeeping, clock: Clock): RuntimeParts {
+  const channels = new EventChannels();
+  const transport = createTransport(keeping.http.transport);
+  const maker = new ChainMaker(keeping, { transport, channels, clock });
+  return { issuers: issuersOf(trust, maker, clock), channels, transport, clock };
+}
+
+/** Chains of configured issuers are made at once: a static set that is none is to be found at start-up. */
+function issuersOf(trust: ResolvedTrust, maker: ChainMaker, clock: Clock): Issuers {
+  switch (trust.kind) {
+    case 'one':
+      return new SingleIssuer(maker.make(trust.issuer));
+    case 'list':
+      return new ListedIssuers(trust.issuers.map((issuer) => maker.make(issuer)));
+    case 'tenants':
+      return new Tenants({ resolve: trust.resolve, make: (issuer) => maker.make(issuer), clock });
+  }
+}

@@ -1,0 +1,90 @@
+import {
+  Inject,
+  Logger,
+  Module,
+  type DynamicModule,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+  type Provider,
+} from '@nestjs/common';
+import { JwksAuthGuard } from './auth/jwks-auth.guard.js';
+import { JwksStrategy } from './auth/jwks.strategy.js';
+import { JwksRuntime } from './client/jwks-runtime.js';
+import { JwksConfigurationError } from './core/errors.js';
+import {
+  ASYNC_OPTIONS_TYPE,
+  ConfigurableModuleClass,
+  JWKS_MODULE_OPTIONS,
+  OPTIONS_TYPE,
+} from './jwks.module-definition.js';
+import { JwksService } from './jwks.service.js';
+import type { JwksModuleOptions } from './options/jwks-options.js';
+import { logEvents } from './telemetry/log-events.js';
+
+const providers: Provider[] = [
+  {
+    provide: JwksRuntime,
+    useFactory: (options: JwksModuleOptions) => JwksRuntime.ofModule(options),
+    inject: [JWKS_MODULE_OPTIONS],
+  },
+  { provide: JwksService, useFactory: (runtime: JwksRuntime) => new JwksService(runtime), inject: [JwksRuntime] },
+  JwksAuthGuard,
+  JwksStrategy,
+];
+
+/**
+ * Makes an API trust the access tokens of an issuer, or of several.
+ *
+ * ```ts
+ * JwksModule.forRoot({ issuer: 'https://id.example.com/', audience: 'orders-api' })
+ * ```
+ *
+ * Import it once, in the root module. It provides `JwksService`, the guard behind `@Authenticated()`, and the Passport strategy `jwks`.
+ *
+ * @publicApi
+ */
+@Module({ providers, exports: [JwksService, JwksAuthGuard, JwksStrategy] })
+export class JwksModule extends ConfigurableModuleClass implements OnModuleInit, OnApplicationShutdown {
+  private endLogs: (() => void) | undefined;
+
+  /** @internal */
+  constructor(@Inject(JwksRuntime) private readonly runtime: JwksRuntime) {
+    super();
+  }
+
+  /** Options that are at hand. They are checked when the application starts, not now, so that a test may put others in their place. */
+  static override forRoot(options: typeof OPTIONS_TYPE): DynamicModule {
+    if (!isObject(options)) throw missing('forRoot', 'at least { issuer, audience }');
+    return super.forRoot(options);
+  }
+
+  /** Options that come from other providers: `useFactory` with `inject`, `useClass` or `useExisting` with a `JwksOptionsFactory`. */
+  static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+    const isComplete = isObject(options) && (options.useFactory ?? options.useClass ?? options.useExisting);
+    if (!isComplete) throw missing('forRootAsync', 'useFactory, useClass or useExisting');
+    return super.forRootAsync(options);
+  }
+
+  /** @internal */
+  async onModuleInit(): Promise<void> {
+    this.endLogs = logEvents(this.runtime.channels, this.runtime.clock, new Logger(JwksModule.name));
+    const { prefetch } = this.runtime.settings;
+    if (prefetch === 'required') await this.runtime.prefetch();
+    // What goes wrong in the background is told by events, and a start-up that fails for it would be a crash loop.
+    else if (prefetch) this.runtime.prefetch().catch(() => undefined);
+  }
+
+  /** @internal */
+  async onApplicationShutdown(): Promise<void> {
+    await this.runtime.close();
+    this.endLogs?.();
+  }
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
+}
+
+function missing(method: string, needs: string): JwksConfigurationError {
+  return new JwksConfigurationError(`JwksModule.${method} needs options: ${needs}`);
+}

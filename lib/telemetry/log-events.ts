@@ -1,0 +1,104 @@
+import { Logger } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../core/clock.js';
+import type { JwksEvent, JwksEvents } from '../core/events.js';
+import { lineOf } from './event-lines.js';
+
+/** What is used of Nest's Logger. @internal */
+export type EventLogger = Pick<Logger, 'error' | 'warn' | 'log' | 'debug'>;
+
+/** @internal */
+export interface LoggedEvents {
+  readonly sets: JwksEvents;
+  readonly rejected: JwksEvents;
+}
+
+/** How long the same kind of trouble with the same issuer is not told again, in milliseconds. */
+const QUIET_FOR = 60_000;
+/** As many issuers as a module remembers, with a few kinds of trouble each. */
+const MAX_TROUBLES = 4_000;
+
+/**
+ * Tells Nest's Logger what happens: rotation and recovery at `log`, failures at `warn` (the first, then once a minute for each issuer and
+ * kind), somebody else's hand in the store at `error`, refused tokens at `debug`. Returns the function that ends it.
+ *
+ * @internal
+ */
+export function logEvents({ sets, rejected }: LoggedEvents, clock: Clock, logger: EventLogger): () => void {
+  const log = new EventLog(clock, logger);
+  const ends = [
+    sets.subscribe((event) => log.tell(event)),
+    // At another level a refusal is not even put together.
+    rejected.subscribe((event) => log.debug(event), isDebugging),
+  ];
+  return () => ends.forEach((end) => end());
+}
+
+function isDebugging(): boolean {
+  return Logger.isLevelEnabled('debug');
+}
+
+class EventLog {
+  /** When each kind of trouble was last told, and how often it has come since. */
+  private readonly troubles = new LRUCache<string, { toldAt: number; untold: number }>({ max: MAX_TROUBLES });
+  /** Issuers whose last load failed. */
+  private readonly failing = new LRUCache<string, true>({ max: MAX_TROUBLES });
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly logger: EventLogger,
+  ) {}
+
+  tell(event: JwksEvent): void {
+    const issuer = event.issuer ?? '';
+    switch (event.type) {
+      case 'set.loaded':
+      case 'set.unchanged':
+        if (this.failing.delete(issuer)) this.logger.log(lineOf(event));
+        break;
+      case 'set.rotated':
+        this.logger.log(lineOf(event));
+        break;
+      case 'refresh.failed':
+        this.failing.set(issuer, true);
+        this.rarely('warn', event, event.code);
+        break;
+      case 'key.dropped':
+        // A key for encryption is nobody's fault: many identity providers list theirs.
+        if (event.reason.startsWith('has the use ')) this.debug(event);
+        else this.rarely('warn', event, JSON.stringify([event.kid, event.reason]));
+        break;
+      case 'store.failed':
+        this.rarely(event.tampered ? 'error' : 'warn', event, event.operation);
+        break;
+      case 'set.stale':
+        this.rarely('warn', event);
+        break;
+      case 'refresh.skipped':
+        // Failed attempts, which the backoff comes from, are told as such.
+        if (event.reason === 'budget') this.rarely('warn', event);
+        break;
+      default:
+        // `set.rejected` comes with a `refresh.failed` that says the same.
+        break;
+    }
+  }
+
+  debug(event: JwksEvent): void {
+    if (isDebugging()) this.logger.debug(lineOf(event));
+  }
+
+  private rarely(level: 'warn' | 'error', event: JwksEvent, kind = ''): void {
+    const key = JSON.stringify([level, event.type, event.issuer, kind]);
+    const now = this.clock.monotonic();
+    const trouble = this.troubles.get(key);
+    if (trouble && now - trouble.toldAt < QUIET_FOR) {
+      trouble.untold += 1;
+      return;
+    }
+    this.troubles.set(key, { toldAt: now, untold: 0 });
+    this.logger[level](
+      lineOf(event) + (trouble?.untold ? ` (and ${trouble.untold} times since it was last told)` : ''),
+    );
+  }
+}
