@@ -41,10 +41,7 @@ export async function verifyToken(
   accessToken: string,
   { issuer, audience }: AuthenticatedOptions = {},
 ): Promise<Verification> {
-  const rules = {
-    ...(issuer === undefined ? {} : { issuer }),
-    ...(audience === undefined ? {} : { audience }),
-  };
-  const { token, user } = await jwks.authenticate(accessToken, rules);
+  const plain = issuer === undefined && audience === undefined;
+  const { token, user } = await jwks.authenticate(accessToken, plain ? undefined : { issuer, audience });
   return Object.freeze({ accessToken, auth: token, user });
 }

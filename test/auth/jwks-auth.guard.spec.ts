@@ -69,7 +69,7 @@ describe('JwksAuthGuard', () => {
     await expect(guardOf(jwks).canActivate(context)).resolves.toBe(true);
     expect(request).toMatchObject({ user: { id: 7 }, auth: { claims: { sub: 'alice' } } });
     expect(recall(context)).toMatchObject({ accessToken: 'good', user: { id: 7 } });
-    expect(jwks.asked).toEqual([['good', {}]]);
+    expect(jwks.asked).toEqual([['good', undefined]]);
     expect(jwks.reported).toEqual([]);
   });
 
@@ -204,7 +204,7 @@ describe('JwksAuthGuard, once for each request', () => {
     for (const option of options)
       await guard.canActivate(contextOf('graphql', [{}, {}, { req: request }, {}], on(option)));
     expect(jwks.asked.map(([, asked]) => asked)).toEqual([
-      {},
+      undefined,
       { audience: 'b' },
       { issuer: 'https://b' },
       { audience: false },
