@@ -11,12 +11,12 @@ export class ScriptedSource implements JwkSetSource {
   readonly requests: LoadRequest[] = [];
   /** Monotonic times of the requests. */
   readonly times: number[] = [];
-  /** The most loads that ran at the same time. */
+  /** The most loads that ran at the same time; one that was aborted runs no more. */
   mostAtOnce = 0;
   /** Milliseconds that an answer takes. */
   latency = 0;
   etag: string | undefined;
-  private running = 0;
+  private readonly running = new Set<LoadRequest>();
   private behaviour: Behaviour = async () => {
     throw new Error('The source was told nothing yet');
   };
@@ -72,8 +72,8 @@ export class ScriptedSource implements JwkSetSource {
   async load(request: LoadRequest): Promise<SourceAnswer> {
     this.requests.push(request);
     this.times.push(this.clock.monotonic());
-    this.running += 1;
-    this.mostAtOnce = Math.max(this.mostAtOnce, this.running);
+    this.running.add(request);
+    this.mostAtOnce = Math.max(this.mostAtOnce, [...this.running].filter(({ signal }) => !signal.aborted).length);
     const { gate } = this;
     const answer = this.behaviour(request);
     answer.catch(() => undefined);
@@ -82,7 +82,7 @@ export class ScriptedSource implements JwkSetSource {
       if (this.latency > 0) await new Promise<void>((resolve) => void this.clock.timer(this.latency, resolve));
       return await answer;
     } finally {
-      this.running -= 1;
+      this.running.delete(request);
     }
   }
 }

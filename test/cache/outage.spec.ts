@@ -1,0 +1,146 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { InvalidJwkSetError, JwksConnectionError } from '../../lib/core/errors.js';
+import { testKey, type TestKey } from '../support/keys.js';
+import { HOUR, MINUTE, rig, SECOND, watch, type Rig } from './harness.js';
+
+let key: TestKey;
+
+beforeAll(async () => {
+  key = await testKey('ES256', 'a');
+});
+
+const find = async ({ cache }: Rig) => cache.find({ kid: 'a', alg: 'ES256' });
+
+const outages: [string, (rig: Rig) => void][] = [
+  ['refuses connections', ({ source }) => source.fails(new JwksConnectionError('connect ECONNREFUSED'))],
+  ['resets connections', ({ source }) => source.fails(new JwksConnectionError('read ECONNRESET'))],
+  ['hangs', ({ source }) => source.hangs()],
+  ['answers 500', ({ source }) => source.fails(new JwksConnectionError('HTTP 500'))],
+  ['answers 403', ({ source }) => source.fails(new JwksConnectionError('HTTP 403', { retryable: false }))],
+  ['serves HTML', ({ source }) => source.fails(new InvalidJwkSetError('Not JSON'))],
+  ['breaks off in the body', ({ source }) => source.fails(new JwksConnectionError('terminated'))],
+];
+
+describe.each(outages)('an endpoint that %s for hours', (_, begin) => {
+  it('harms no good token to the end of staleIfError, and lets none pass a millisecond longer', async () => {
+    const made = rig({ staleIfError: 3 * HOUR });
+    const { cache, source, clock } = made;
+    source.publishes([key]);
+    await cache.get();
+    begin(made);
+    const end = 10 * MINUTE + 3 * HOUR;
+    while (clock.monotonic() < end - 20 * SECOND) {
+      await clock.pass('10s');
+      const asked = watch(find(made));
+      await clock.pass(asked.settled ? 0 : SECOND);
+      expect(asked.value?.kid).toBe('a');
+    }
+    await clock.pass(end - 1 - clock.monotonic());
+    const last = watch(find(made));
+    expect(cache.status().state).toBe('stale');
+    await clock.pass(0);
+    expect(last.value?.kid).toBe('a');
+    await clock.pass(1);
+    const late = watch(find(made));
+    await clock.pass('10s');
+    expect(late.error).toMatchObject({ code: 'jwks_unavailable' });
+    expect(cache.status().state).toBe('expired');
+    expect(source.mostAtOnce).toBe(1);
+  });
+
+  it('is asked as the backoff says, and the recovery noticed within one step of it', async () => {
+    const made = rig();
+    const { cache, source, clock } = made;
+    source.publishes([key]);
+    await cache.get();
+    begin(made);
+    await clock.pass('10m');
+    for (let step = 0; step < 5 * 60 * 4; step += 1) {
+      void find(made);
+      await clock.pass(250);
+    }
+    const starts = source.times.slice(1);
+    const gaps = starts.slice(1).map((start, index) => start - (starts[index] as number));
+    const took = made.tellings('refresh.failed').map(({ duration }) => duration);
+    gaps.forEach((gap, index) => {
+      const waited = gap - (took[index] as number);
+      expect(waited).toBeGreaterThanOrEqual(Math.min(60, 2 ** index) * SECOND);
+      expect(waited).toBeLessThanOrEqual(Math.min(60, 2 ** index) * SECOND + 250);
+    });
+    expect(gaps.length).toBeGreaterThan(5);
+    await clock.pass('10s');
+    source.publishes([key]);
+    await clock.pass('60s');
+    await find(made);
+    expect(cache.status().state).toBe('fresh');
+  });
+});
+
+describe('attempts during an outage', () => {
+  it('are spread by full jitter', async () => {
+    const shares = [0.5, 0.1, 0.9];
+    const made = rig({ random: () => shares[made.source.loads % 3] as number });
+    made.source.fails();
+    await made.cache.get().catch(() => undefined);
+    await made.clock.pass('1s');
+    await made.cache.get().catch(() => undefined);
+    expect(made.tellings('refresh.failed').map(({ retryIn }) => retryIn)).toEqual([100, 1_800]);
+  });
+
+  it('wait as long as the endpoint asks for, an hour at most', async () => {
+    for (const [asked, waited] of [
+      [2 * MINUTE, 2 * MINUTE],
+      [100 * HOUR, HOUR],
+    ] as const) {
+      const { cache, source, clock } = rig();
+      source.publishes([key]);
+      await cache.get();
+      await clock.pass('10m');
+      source.fails(new JwksConnectionError('HTTP 429', { retryAfter: asked }));
+      await cache.get();
+      source.publishes([key]);
+      await clock.pass(waited - 1);
+      await cache.get();
+      expect(source.loads).toBe(2);
+      await clock.pass(1);
+      await cache.get();
+      expect(source.loads).toBe(3);
+    }
+  });
+
+  it('are told one by one, what was not made once per wait', async () => {
+    const { cache, source, clock, tellings } = rig();
+    source.publishes([key]);
+    await cache.get();
+    source.fails();
+    await clock.pass('10m');
+    for (let step = 0; step < 600; step += 1) {
+      await cache.get();
+      await clock.pass(100);
+    }
+    const failed = tellings('refresh.failed').length;
+    expect(failed).toBeLessThanOrEqual(7);
+    expect(tellings('refresh.skipped').length).toBeLessThanOrEqual(failed);
+  });
+});
+
+describe('a process that starts during an outage', () => {
+  it('answers at once while backing off, and heals within two seconds of the return at its start', async () => {
+    const made = rig();
+    const { cache, source, clock } = made;
+    source.fails();
+    await expect(cache.prefetch()).rejects.toThrow();
+    for (let step = 0; step < 10; step += 1) {
+      await expect(find(made)).rejects.toMatchObject({ code: 'jwks_unavailable' });
+      await clock.pass(100);
+    }
+    source.publishes([key]);
+    const returned = clock.monotonic();
+    while (!cache.held()) {
+      await find(made).catch(() => undefined);
+      await clock.pass(50);
+    }
+    expect(clock.monotonic() - returned).toBeLessThanOrEqual(2 * SECOND);
+    expect(source.loads).toBeLessThanOrEqual(3);
+  });
+});
