@@ -112,6 +112,8 @@ export class OidcIdentityProvider {
         {
           ...CLIENT,
           token_endpoint_auth_method: 'client_secret_post',
+          // Nobody gets one here, but it must be an algorithm that there is a key for.
+          id_token_signed_response_alg: keys[0]!.alg,
           grant_types: ['client_credentials'],
           redirect_uris: [],
           response_types: [],
