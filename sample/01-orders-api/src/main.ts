@@ -27,8 +27,8 @@ try {
 async function demonstrate(): Promise<boolean> {
   const transcript = new Transcript(origin);
   app.get(JwksService).events$.subscribe((event) => {
-    if (event.type === 'set.rotated')
-      transcript.tell(`The API took over keys ${event.added}; gone are ${event.removed}.`);
+    if (event.type !== 'set.rotated') return;
+    transcript.note(`the API took over ${event.added.join(' and ')} for ${event.removed.join(' and ')}`);
   });
   await walkThrough(provider, transcript);
   console.log(transcript.passed ? '\nEvery step answered as it should.' : '\nNot every step answered as it should.');

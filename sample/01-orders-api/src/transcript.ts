@@ -46,9 +46,14 @@ export class Transcript {
     this.judge(step.expect, answer);
   }
 
-  /** Something that happens between requests. */
-  tell(sentence: string): void {
-    console.log(`\n   * ${sentence}`);
+  /** Something that is done to the API's world between two steps. */
+  announce(sentence: string): void {
+    console.log(`\n-- ${sentence} --`);
+  }
+
+  /** Something that the API says of itself. */
+  note(sentence: string): void {
+    console.log(`   * ${sentence}`);
   }
 
   private judge(expected: Expectation, answer: Answer): void {
@@ -73,8 +78,8 @@ async function send(origin: string, { method = 'GET', path, token, body }: Step)
   };
 }
 
-function curl(origin: string, { method = 'GET', path, token, body }: Step): string {
-  const parts = ['curl', ...(method === 'GET' ? [] : ['-X', method]), origin + path];
+function curl(origin: string, { path, token, body }: Step): string {
+  const parts = ['curl', origin + path];
   if (token) parts.push('-H', `'Authorization: Bearer ${token.slice(0, 8)}…${token.slice(-8)}'`);
   if (body) parts.push('--json', `'${JSON.stringify(body)}'`);
   return parts.join(' ');

@@ -71,7 +71,7 @@ async function forgery(provider: IdentityProvider, transcript: Transcript): Prom
 }
 
 async function rotation(provider: IdentityProvider, transcript: Transcript): Promise<void> {
-  transcript.tell('The identity provider rotates its keys.');
+  transcript.announce('The identity provider rotates its keys');
   await provider.rotateKeys();
   await transcript.play({
     title: 'A token signed with a new key is accepted on its first use',
@@ -84,7 +84,7 @@ async function rotation(provider: IdentityProvider, transcript: Transcript): Pro
 async function outage(provider: IdentityProvider, transcript: Transcript): Promise<void> {
   const token = await provider.token(warehouse, 'orders:read');
   await provider.stop();
-  transcript.tell('The identity provider is down.');
+  transcript.announce('The identity provider is down');
   await transcript.play({
     title: 'A good token is still accepted',
     path: '/orders',
