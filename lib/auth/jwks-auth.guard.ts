@@ -5,7 +5,7 @@ import { JwksService } from '../jwks.service.js';
 import { extractToken, tokenOf } from './credentials.js';
 import { messageExceptionOf } from './message-refusal.js';
 import { httpExceptionOf, ownAnswer, refusalOf, type Refusal } from './refusal.js';
-import { attachTo, carrierOf, forget, requestOf, scopeOf, type Verification } from './request-context.js';
+import { attachTo, carrierOf, detachFrom, requestOf, scopeOf, type Verification } from './request-context.js';
 import { PUBLIC, routeMetadataOf } from './route-metadata.js';
 import { assertRouteOptions, type AuthenticatedOptions } from './route-options.js';
 import { judgeRoute } from './route-rules.js';
@@ -97,8 +97,6 @@ export class JwksAuthGuard implements CanActivate {
     if (!refusal) return error;
     switch (context.getType<string>()) {
       case 'ws':
-        forget(carrierOf(context));
-        return messageExceptionOf(refusal, error, context);
       case 'rpc':
         return messageExceptionOf(refusal, error, context);
       case 'http':
@@ -114,6 +112,8 @@ export class JwksAuthGuard implements CanActivate {
     if (!options) return true;
     if (!checkedOptions.has(options)) assertRouteOptions(options);
     checkedOptions.add(options);
+    // A client stays: what its last message was let in with says nothing of this one.
+    if (context.getType<string>() === 'ws') detachFrom(carrierOf(context));
     try {
       return await this.admit(options, context);
     } catch (error) {

@@ -1,4 +1,5 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { AuthGuard } from '@nestjs/passport';
 import passport from 'passport';
 import { Strategy } from 'passport-strategy';
 import { MissingTokenError, TokenError } from '../core/errors.js';
@@ -44,15 +45,19 @@ export class JwksStrategy extends PassportStrategy implements OnModuleInit {
   /** Makes the strategy known to Passport, before the first request comes. */
   onModuleInit(): void {
     passport.use(this.name, this as unknown as passport.Strategy);
-    answerThroughAuthGuard(this.name);
+    answerThroughAuthGuard(AuthGuard(this.name));
+    // The guard of those who made this their `defaultStrategy`.
+    answerThroughAuthGuard(AuthGuard());
   }
 
   /** Called by Passport, which does not wait for it: nothing may escape. */
   authenticate(request: unknown): void {
-    this.admit(request).then(
-      (verification) => this.conclude(() => this.success(verification.user, verification.auth)),
-      (error: unknown) => this.conclude(() => this.refuse(error)),
+    const admitted = this.admit(request).then(
+      ({ user, auth }) => this.success(user, auth),
+      (error: unknown) => this.refuse(error),
     );
+    // What Passport calls back into may throw: that is an error of the request, not of the process.
+    admitted.catch((error: unknown) => this.error(error)).catch(() => undefined);
   }
 
   private async admit(request: unknown): Promise<Verification> {
@@ -83,14 +88,5 @@ export class JwksStrategy extends PassportStrategy implements OnModuleInit {
     if (!ownAnswer(error)) keepRefusal({ refusal, exception }, error, exception);
     if (refusal.status === 503 || ownAnswer(error)) this.error(exception);
     else this.fail(error, refusal.status);
-  }
-
-  /** What Passport calls back into may throw: that is an error of the request, not of the process. */
-  private conclude(act: () => void): void {
-    try {
-      act();
-    } catch (error) {
-      this.error(error);
-    }
   }
 }

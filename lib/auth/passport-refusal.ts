@@ -1,5 +1,5 @@
-import { HttpException, type ExecutionContext } from '@nestjs/common';
-import { AuthGuard, type IAuthGuard } from '@nestjs/passport';
+import { HttpException, type ExecutionContext, type Type } from '@nestjs/common';
+import type { IAuthGuard } from '@nestjs/passport';
 import type { Refusal } from './refusal.js';
 import { fieldsOf, isObject } from './request-context.js';
 
@@ -22,15 +22,15 @@ export function keepRefusal(refusal: KeptRefusal, ...keys: unknown[]): void {
 }
 
 /**
- * Lets `AuthGuard(name)` say why. It drops what the strategy gave as the reason and throws a bare `UnauthorizedException`; telling it by
+ * Lets `AuthGuard('jwks')` say why. It drops what the strategy gave as the reason and throws a bare `UnauthorizedException`; telling it by
  * `error()` instead would end every chain of strategies at ours and take `info` from those who override `handleRequest`. `AuthGuard` makes
  * one class for each name, and this name is ours: its `canActivate` sets the headers and, unless a subclass decides by a `handleRequest` of
- * its own, throws what our guard would throw.
+ * its own, throws what our guard would throw. Faults that are not ours go their way untouched.
  *
  * @internal
  */
-export function answerThroughAuthGuard(name: string): void {
-  const prototype = AuthGuard(name).prototype as IAuthGuard & { [ANSWERS]?: boolean };
+export function answerThroughAuthGuard(guard: Type<IAuthGuard>): void {
+  const prototype = guard.prototype as IAuthGuard & { [ANSWERS]?: boolean };
   if (prototype[ANSWERS]) return;
   const { canActivate, handleRequest } = prototype;
   prototype.canActivate = async function (this: IAuthGuard, context: ExecutionContext) {

@@ -85,9 +85,14 @@ export function recall(context: ExecutionContext): Verification | undefined {
   return carrier && verified.get(carrier);
 }
 
-/** @internal */
-export function forget(carrier: object | undefined): void {
-  if (carrier) verified.delete(carrier);
+/** Takes away what {@link attachTo} put there, and nothing that came from elsewhere since. @internal */
+export function detachFrom(carrier: object | undefined): void {
+  const verification = carrier && verified.get(carrier);
+  if (!verification) return;
+  verified.delete(carrier);
+  const { user, auth } = fieldsOf(carrier);
+  if (user === verification.user) Reflect.deleteProperty(carrier, 'user');
+  if (auth === verification.auth) Reflect.deleteProperty(carrier, 'auth');
 }
 
 /** @internal */

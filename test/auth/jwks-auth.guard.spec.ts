@@ -372,6 +372,22 @@ describe('JwksAuthGuard, beyond HTTP', () => {
     await expect(guardOf(good()).canActivate(contextOf(type, args))).rejects.toBeInstanceOf(Exception);
   });
 
+  it('lets nothing of a client’s last message stay for one that has no token', async () => {
+    class MessageGuard extends JwksAuthGuard {
+      protected override async getToken(_request: unknown, context: ExecutionContext): Promise<string | undefined> {
+        return context.switchToWs().getData<{ token?: string }>().token;
+      }
+    }
+    const client = {};
+    const guard = guardOf(good(), MessageGuard);
+    const message = (data: object) => contextOf('ws', [client, data], on({ optional: true }));
+    await guard.canActivate(message({ token: 'good' }));
+    expect(client).toMatchObject(attached);
+    await guard.canActivate(message({}));
+    expect(client).toEqual({});
+    expect(recall(message({}))).toBeUndefined();
+  });
+
   it('has each step overridden', async () => {
     class Elsewhere extends JwksAuthGuard {
       protected override getRequest(context: ExecutionContext): unknown {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { attachTo, carrierOf, forget, recall, scopeOf, type Verification } from '../../lib/auth/request-context.js';
+import { attachTo, carrierOf, detachFrom, recall, scopeOf, type Verification } from '../../lib/auth/request-context.js';
 import { contextOf, httpRequest, natsContext } from './support/contexts.js';
 
 const verification = {
@@ -21,14 +21,25 @@ describe('what a request was let in with', () => {
     ['the client of a gateway', contextOf('ws', [client, {}]), client],
     ['the context of a message', contextOf('rpc', [{}, message]), message],
   ])('is kept by %s', (_, context, carrier) => {
-    forget(carrier);
+    detachFrom(carrier);
     expect(recall(context)).toBeUndefined();
     expect(carrierOf(context)).toBe(carrier);
     attachTo(carrier, verification);
     expect(recall(context)).toBe(verification);
     expect(carrier).toMatchObject({ user: { id: 1 }, auth: verification.auth });
-    forget(carrier);
+    detachFrom(carrier);
     expect(recall(context)).toBeUndefined();
+    expect(carrier).not.toHaveProperty('user');
+    expect(carrier).not.toHaveProperty('auth');
+  });
+
+  it('goes without what somebody else has put there since', () => {
+    const carrier = {};
+    attachTo(carrier, verification);
+    Object.assign(carrier, { user: 'other', auth: 'other' });
+    detachFrom(carrier);
+    expect(carrier).toEqual({ user: 'other', auth: 'other' });
+    expect(() => detachFrom(undefined)).not.toThrow();
   });
 
   it('leaves the auth object of a socket.io handshake alone', () => {

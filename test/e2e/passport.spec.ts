@@ -8,7 +8,7 @@ import {
   UseGuards,
   type ExecutionContext,
 } from '@nestjs/common';
-import { AuthGuard } from '@nestjs/passport';
+import { AuthGuard, PassportModule } from '@nestjs/passport';
 import passport from 'passport';
 import { ExtractJwt } from 'passport-jwt';
 import { Strategy } from 'passport-strategy';
@@ -81,6 +81,12 @@ class OrdersController {
     return { user, sub, token, auth: auth?.claims.sub, info: authInfo === auth };
   }
 
+  @Get('default')
+  @UseGuards(AuthGuard())
+  byDefault(@Claims('sub') sub: string) {
+    return { sub };
+  }
+
   @Get('both')
   @UseGuards(AuthGuard('jwks'))
   @Authenticated()
@@ -126,7 +132,10 @@ class OrdersController {
 }
 
 const startApi = (makeAdapter: MakeAdapter, options: JwksModuleOptions): Promise<Api> =>
-  Api.start(makeAdapter, { imports: [JwksModule.forRoot(options)], controllers: [OrdersController] });
+  Api.start(makeAdapter, {
+    imports: [JwksModule.forRoot(options), PassportModule.register({ defaultStrategy: 'jwks' })],
+    controllers: [OrdersController],
+  });
 
 describe.each(ADAPTERS)("AuthGuard('jwks'), on %s", (_, makeAdapter) => {
   let issuer: TestIssuer;
@@ -199,6 +208,14 @@ describe.each(ADAPTERS)("AuthGuard('jwks'), on %s", (_, makeAdapter) => {
     await expect(api.call('/sometimes')).resolves.toMatchObject({ status: 200, body: { user: null, sub: null } });
     const token = await issuer.sign({ sub: 'alice' });
     await expect(api.call('/sometimes', { token })).resolves.toMatchObject({ status: 200, body: { sub: 'alice' } });
+  });
+
+  it('answers where it is the default strategy', async () => {
+    const token = await issuer.sign({ sub: 'alice' });
+    await expect(api.call('/default', { token })).resolves.toMatchObject({ status: 200, body: { sub: 'alice' } });
+    const answer = await api.call('/default');
+    expect(answer).toMatchObject({ status: 401, body: { code: 'token_missing' } });
+    expect(answer.headers['www-authenticate']).toBe('Bearer realm="orders"');
   });
 
   it('answers for a subclass that overrides something else', async () => {
