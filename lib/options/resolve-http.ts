@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import type { Dispatcher } from 'undici';
 import { parseDuration } from '../core/clock.js';
 import { safeText } from '../core/events.js';
@@ -96,6 +97,9 @@ function readTls(http: OptionReader): TlsOptions | undefined {
   for (const name of ['ca', 'cert', 'key']) {
     if (tls.has(name) && !isPem(tls.get(name))) throw tls.refuse(name, 'PEM as text or bytes, or a list of them', true);
   }
+  // OpenSSL passes over what is no certificate, and then trusts nobody.
+  if (tls.has('ca') && !listOf(tls.get('ca')).every(isCertificate))
+    throw tls.fault('ca', 'holds what is no certificate in PEM');
   tls.text('servername', undefined, /^\S+$/, 'a host name');
   tls.boolean('rejectUnauthorized', true);
   // That the three belong together, the transport judges.
@@ -103,8 +107,19 @@ function readTls(http: OptionReader): TlsOptions | undefined {
 }
 
 function isPem(value: unknown): boolean {
-  const one = (part: unknown) => typeof part === 'string' || ArrayBuffer.isView(part);
-  return Array.isArray(value) ? value.every(one) : one(value);
+  return listOf(value).every((part) => typeof part === 'string' || ArrayBuffer.isView(part));
+}
+
+function isCertificate(pem: string | Buffer): boolean {
+  try {
+    return new X509Certificate(pem).subject !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+function listOf(value: unknown): (string | Buffer)[] {
+  return (Array.isArray(value) ? value : [value]) as (string | Buffer)[];
 }
 
 /** RFC 9110 section 5.6.2. */
