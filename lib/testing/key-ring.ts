@@ -10,7 +10,7 @@ export interface TestSigningKey {
   readonly jwk: Readonly<JWK>;
 }
 
-/** @publicApi */
+/** What the next key is, and what becomes of those before it. @publicApi */
 export interface RotateOptions {
   /** Algorithm of the new key. @default that of the current key */
   alg?: string;

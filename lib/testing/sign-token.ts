@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { CompactSign, type CompactJWSHeaderParameters, type CryptoKey, type JWK } from 'jose';
 import { parseDuration, type Duration } from '../core/clock.js';
 
-/** @publicApi */
+/** Header, lifetime and key of a token that a `TestIssuer` signs. @publicApi */
 export interface SignOptions {
   /**
    * Signature algorithm. By default the issuer's current one; another one takes the newest published key of that algorithm. `'none'` makes

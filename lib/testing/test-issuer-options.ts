@@ -1,4 +1,4 @@
-/** @publicApi */
+/** What a `TestIssuer` is started with; everything has a default. @publicApi */
 export interface TestIssuerOptions {
   /** `aud` of the tokens, and what {@link TestIssuer.options} tells the module to ask for. @default none: tokens have no `aud` */
   audience?: string;

@@ -1,7 +1,8 @@
 import 'reflect-metadata';
-import { Module } from '@nestjs/common';
+import { Controller, Get, Module, type INestApplication } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { describe, expect, it } from 'vitest';
+import { Authenticated, Claims, JWKS_MODULE_OPTIONS, JwksModule } from '../../lib/index.js';
 import { provideTestIssuer, TestIssuer } from '../../lib/testing/index.js';
 
 const reachable = (issuer: TestIssuer) =>
@@ -46,5 +47,53 @@ describe('provideTestIssuer', () => {
     );
     expect(one!.get(TestIssuer).issuer).not.toBe(two!.get(TestIssuer).issuer);
     await Promise.all([one!.close(), two!.close()]);
+  });
+});
+
+@Controller('me')
+@Authenticated()
+class MeController {
+  @Get()
+  me(@Claims('sub') sub: string) {
+    return { sub };
+  }
+}
+
+async function me(app: INestApplication, token: string): Promise<{ status: number; body: unknown }> {
+  await app.listen(0, '127.0.0.1');
+  const response = await fetch(`${await app.getUrl()}/me`, { headers: { authorization: `Bearer ${token}` } });
+  return { status: response.status, body: await response.json() };
+}
+
+describe('an application under test', () => {
+  it('takes its options from the issuer that is provided', async () => {
+    const module = await Test.createTestingModule({
+      imports: [
+        provideTestIssuer({ audience: 'orders-api' }),
+        JwksModule.forRootAsync({ inject: [TestIssuer], useFactory: (issuer: TestIssuer) => issuer.options() }),
+      ],
+      controllers: [MeController],
+    }).compile();
+    const app = module.createNestApplication();
+    const issuer = module.get(TestIssuer);
+    expect(await me(app, await issuer.sign({ sub: 'alice' }))).toEqual({ status: 200, body: { sub: 'alice' } });
+    await app.close();
+    expect(await reachable(issuer)).toBe(false);
+  });
+
+  it('runs unchanged on the options of an issuer', async () => {
+    @Module({
+      imports: [JwksModule.forRoot({ issuer: 'https://id.example.com/', audience: 'orders-api' })],
+      controllers: [MeController],
+    })
+    class AppModule {}
+    await using issuer = await TestIssuer.start({ audience: 'orders-api' });
+    const module = await Test.createTestingModule({ imports: [AppModule] })
+      .overrideProvider(JWKS_MODULE_OPTIONS)
+      .useValue(issuer.options())
+      .compile();
+    const app = module.createNestApplication();
+    expect(await me(app, await issuer.sign({ sub: 'alice' }))).toEqual({ status: 200, body: { sub: 'alice' } });
+    await app.close();
   });
 });
