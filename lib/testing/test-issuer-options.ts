@@ -3,9 +3,9 @@ export interface TestIssuerOptions {
   /** `aud` of the tokens, and what {@link TestIssuer.options} tells the module to ask for. @default none: tokens have no `aud` */
   audience?: string;
   /**
-   * One signature algorithm or several (RS, PS and ES 256/384/512, EdDSA, Ed25519, and what else the runtime's jose can sign): the issuer starts with a key for each, and
-   * signs with the first. ES256 by default, although most identity providers sign with RS256: an EC key is made in a millisecond, an RSA key
-   * in about a hundred.
+   * One signature algorithm or several (RS, PS and ES 256/384/512, EdDSA, Ed25519, and what else jose can sign with here): the issuer starts
+   * with a key for each, and signs with the first. ES256 by default, although most identity providers sign with RS256: an EC key is made in
+   * a millisecond, an RSA key in about a hundred.
    *
    * @default 'ES256'
    */
