@@ -53,7 +53,7 @@ export class DiscoverySource implements JwkSetSource {
     try {
       return await work(endpoint);
     } catch (fault) {
-      if (!trusted || signal.aborted) throw fault;
+      if (!trusted) throw fault;
       const current = await this.discover(signal, this.settings.timeout).catch(() => endpoint);
       if (current === endpoint) throw fault;
       return work(current);

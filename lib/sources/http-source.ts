@@ -130,7 +130,7 @@ function hintsOf(headers: Record<string, string>, { elapsed, sentAt }: HttpAnswe
   };
 }
 
-const PRIVATE_CACHE = { shared: false, cacheHeuristic: 0, immutableMinTimeToLive: 0 };
+const PRIVATE_CACHE = { shared: false, immutableMinTimeToLive: 0 };
 
 /** `http-cache-semantics` asks its own method for the time, already in its constructor. */
 function policyAt(moment: number): typeof CachePolicy {

@@ -54,7 +54,7 @@ export class RetryingSource implements JwkSetSource {
       } catch (error) {
         const fault = asSourceFault(error);
         const { retryable, retryAfter = 0 } = fault;
-        if (!retryable || count > this.settings.retries || retryAfter > MAX_PATIENCE || signal.aborted) throw fault;
+        if (!retryable || count > this.settings.retries || retryAfter > MAX_PATIENCE) throw fault;
         await wait(this.clock, Math.max(retryAfter, backoffDelay(BACKOFF, count, this.random)), signal).catch(() => {
           throw fault;
         });

@@ -68,9 +68,7 @@ function causesOf(error: unknown): unknown[] {
   let next = error;
   while (next !== undefined && next !== null && chain.length < MAX_CAUSES) {
     chain.push(next);
-    const { cause, errors } = next as { cause?: unknown; errors?: unknown };
-    // Node tries every address of a name and throws an AggregateError of the attempts.
-    next = cause ?? (Array.isArray(errors) ? errors[0] : undefined);
+    next = (next as { cause?: unknown }).cause;
   }
   return chain;
 }

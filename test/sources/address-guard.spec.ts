@@ -51,6 +51,7 @@ describe('a public address', () => {
     '::1',
     'fe80::1',
     'fe80::1%eth0',
+    '2606:4700::1%eth0',
     'fc00::1',
     'fd00:ec2::254',
     'fec0::1',

@@ -346,6 +346,12 @@ describe('the set of an issuer', () => {
     });
   });
 
+  it('is not looked for twice in one load', async () => {
+    server.on(OIDC, { body: metadata() }).on('/jwks', { status: 503 });
+    expect((await fault(discovery().load(requestWith()))).message).toContain('/jwks answered with status 503');
+    expect(paths()).toEqual([OIDC, '/jwks']);
+  });
+
   it('asks for discovery again at the next load where the first one failed', async () => {
     server.once(OIDC, { status: 500 }).on(OIDC, { body: metadata() });
     const source = discovery();

@@ -253,6 +253,13 @@ describe('a transport', () => {
       expect(proxy.asked).toHaveLength(1);
     });
 
+    it('finds no proxy in an environment that had none when it was made', async () => {
+      const transport = transportOf({ tls: {} });
+      vi.stubEnv('HTTP_PROXY', proxy.url);
+      await ask(transport, server.url());
+      expect(proxy.asked).toEqual([]);
+    });
+
     it('lets the option win over the environment', async () => {
       vi.stubEnv('HTTP_PROXY', 'http://127.0.0.1:9');
       vi.stubEnv('NO_PROXY', '*');

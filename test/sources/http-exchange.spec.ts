@@ -57,6 +57,20 @@ describe('one exchange', () => {
     expect(server.requests[1]?.headers.accept).toBe('application/jwk-set+json, application/json');
   });
 
+  it('asks fetch for no redirects and no credentials', async () => {
+    const fetch = vi.fn<typeof globalThis.fetch>(async () => new Response('{}'));
+    await get({}, fetch);
+    expect(fetch).toHaveBeenCalledWith(
+      server.url('/jwks?secret=1'),
+      expect.objectContaining({
+        method: 'GET',
+        redirect: 'manual',
+        credentials: 'omit',
+        signal: expect.any(AbortSignal),
+      }),
+    );
+  });
+
   it('tells how long it took, body included', async () => {
     server.on('/jwks?secret=1', async () => {
       await clock.pass(3_000);

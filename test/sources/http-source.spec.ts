@@ -218,6 +218,7 @@ describe('a set at a URL', () => {
       [{}, {}],
       [{ 'last-modified': 'Wed, 01 Jan 2020 00:00:00 GMT', date }, {}],
       [{ 'cache-control': 'public, immutable' }, {}],
+      [{ 'cache-control': 'immutable', expires: hour, date }, { maxAge: 3_600_000 }],
       [{ 'cache-control': 'max-age=600' }, { maxAge: 600_000 }],
       [{ 'cache-control': 'Max-Age=600, Must-Revalidate' }, { maxAge: 600_000, mustRevalidate: true }],
       [{ 'cache-control': 'max-age="600"' }, { maxAge: 600_000 }],
