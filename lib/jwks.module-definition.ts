@@ -18,7 +18,7 @@ const definition = new ConfigurableModuleBuilder<JwksModuleOptions>({ moduleName
   .setExtras<JwksModuleExtras>({ isGlobal: true }, (module, { isGlobal }) => ({ ...module, global: isGlobal ?? true }))
   .build();
 
-/** @internal */
+/** Named by the declarations of `JwksModule`, so they have to stay in the package. */
 export const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } = definition;
 
 /**

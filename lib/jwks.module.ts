@@ -65,7 +65,7 @@ export class JwksModule extends ConfigurableModuleClass implements OnModuleInit,
     return super.forRootAsync(options);
   }
 
-  /** @internal */
+  /** Loads the sets, as `prefetch` says. */
   async onModuleInit(): Promise<void> {
     this.endLogs = logEvents(this.runtime.channels, this.runtime.clock, new Logger(JwksModule.name));
     const { prefetch } = this.runtime.settings;
@@ -74,7 +74,7 @@ export class JwksModule extends ConfigurableModuleClass implements OnModuleInit,
     else if (prefetch) this.runtime.prefetch().catch(() => undefined);
   }
 
-  /** @internal */
+  /** Ends what is under way. */
   async onApplicationShutdown(): Promise<void> {
     await this.runtime.close();
     this.endLogs?.();

@@ -11,12 +11,23 @@ import { readmeBlocks } from './readme-blocks.mjs';
 import { manifest, must, npm, root, run, temporaryFolder } from './run.mjs';
 
 const ISSUER = 'https://id.example.com/';
+/** As Nest generates it. */
+const MAIN = `import { NestFactory } from '@nestjs/core';
+import { AppModule } from './app.module.js';
+
+async function bootstrap() {
+  const app = await NestFactory.create(AppModule);
+  await app.listen(process.env.PORT ?? 3000);
+}
+bootstrap();
+`;
+
 let passed = 0;
 let failed = 0;
 
 await main();
 console.log(`\n${passed} passed, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;
+process.exit(failed === 0 ? 0 : 1);
 
 async function main() {
   const folder = temporaryFolder('smoke');
@@ -145,16 +156,6 @@ async function runFirstRoute(folder) {
     await issuer.close();
   }
 }
-
-const MAIN = `import { NestFactory } from '@nestjs/core';
-import { AppModule } from './app.module.js';
-
-async function bootstrap() {
-  const app = await NestFactory.create(AppModule);
-  await app.listen(process.env.PORT ?? 3000);
-}
-bootstrap();
-`;
 
 async function tryRoutes(origin, issuer) {
   const ask = async (path, token, method = 'GET') => {

@@ -72,7 +72,8 @@ export class ReadmeProject {
   }
 
   private node(...args: string[]): { status: number | null; output: string } {
-    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('VITEST')));
+    const inherited = Object.entries(process.env).filter(([name]) => !/^(VITEST|FORCE_COLOR)/.test(name));
+    const env = { ...Object.fromEntries(inherited), NO_COLOR: '1' };
     const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: this.folder, encoding: 'utf8', env });
     return { status, output: `${stdout}${stderr}` };
   }
