@@ -8,6 +8,9 @@ import { restoredLifetime, wallTimes, type LifetimePolicy } from './lifetime.js'
 const CLAIM = 1_000;
 const LOOK_AGAIN = 50;
 
+/** A set that was fetched elsewhere is refreshed there first: here only a part of the jitter brings its refresh forward. */
+const FOLLOWER_JITTER = 0.25;
+
 /** @internal */
 export interface FleetParts {
   readonly store: JwkSetStore;
@@ -33,7 +36,7 @@ export class Fleet {
     const startedAt = clock.monotonic();
     const entry = await store.read(holder.current?.stamp);
     signal.throwIfAborted();
-    const lifetime = entry && restoredLifetime(entry, this.policy, momentOf(clock), random());
+    const lifetime = entry && restoredLifetime(entry, this.policy, momentOf(clock), random() * FOLLOWER_JITTER);
     if (!lifetime) return undefined;
     const set = holder.accept({ ...entry, lifetime, stamp: entry.fetchedAt }, 'store', startedAt);
     return (satisfies?.(set) ?? clock.monotonic() < lifetime.freshUntil) ? set : undefined;
@@ -51,8 +54,10 @@ export class Fleet {
       const set = await this.take(signal);
       if (set) return set;
     }
-    signal.throwIfAborted();
-    return undefined;
+    // Another process may have stored its set and given up its claim since this one looked.
+    const set = await this.take(signal);
+    if (set) void store.release();
+    return set;
   }
 
   /** Stores the set that is held, unless it must not be shared, and lets the others go on. Never rejects. */

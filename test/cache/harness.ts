@@ -48,7 +48,8 @@ export function rig(options: RigOptions = {}): Rig {
   const events = new JwksEvents();
   const told: JwksEvent[] = [];
   events.subscribe((event) => told.push(event));
-  const shared = store && storeOf(store, { clock, events, integrityKey });
+  const issuer = settings.issuer ?? SETTINGS.issuer;
+  const shared = store && storeOf(store, { clock, events, integrityKey, ...(issuer && { issuer }) });
   const cache = new JwkSetCache({ ...SETTINGS, ...settings }, { source, store: shared, clock, events, random });
   const tellings = <T extends JwksEventType>(type: T) =>
     told.filter((event): event is Extract<JwksEvent, { type: T }> => event.type === type);

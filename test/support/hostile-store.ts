@@ -1,6 +1,7 @@
 import type { StoreLike } from '../../lib/cache/jwk-set-store.js';
+import type { Clock } from '../../lib/core/clock.js';
 
-/** A store in memory that fails, hangs and lies when it is told to. */
+/** A store in memory that fails, hangs and lies when it is told to. Entries lapse where it is given a clock. */
 export class HostileStore implements StoreLike {
   /** What it holds. */
   readonly entries = new Map<string, unknown>();
@@ -9,7 +10,10 @@ export class HostileStore implements StoreLike {
   readonly calls: string[] = [];
   private mode: 'works' | 'fails' | 'hangs' = 'works';
   private lie: { value: unknown } | undefined;
+  private readonly lapses = new Map<string, number>();
   private hung: { resolve: (value: unknown) => void; reject: (error: Error) => void }[] = [];
+
+  constructor(private readonly clock?: Clock) {}
 
   works(): void {
     this.mode = 'works';
@@ -44,7 +48,11 @@ export class HostileStore implements StoreLike {
 
   get(key: string): Promise<unknown> {
     this.calls.push(`get ${key}`);
-    return this.behave(() => (this.lie ? this.lie.value : this.entries.get(key)));
+    return this.behave(() => {
+      if (this.lie) return this.lie.value;
+      const hasLapsed = this.clock && this.clock.monotonic() >= (this.lapses.get(key) ?? Number.POSITIVE_INFINITY);
+      return hasLapsed ? undefined : this.entries.get(key);
+    });
   }
 
   set(key: string, value: unknown, ttl?: number): Promise<unknown> {
@@ -53,6 +61,7 @@ export class HostileStore implements StoreLike {
       // What a store across a network does to a value.
       this.entries.set(key, JSON.parse(JSON.stringify(value)));
       this.ttls.set(key, ttl);
+      this.lapses.set(key, (this.clock?.monotonic() ?? 0) + (ttl ?? Number.POSITIVE_INFINITY));
       return value;
     });
   }
