@@ -126,13 +126,11 @@ describe('JwkSet.parse', () => {
     expect(refusalOf({ keys: Array(3) }).message).toContain('a key is not a JSON object');
   });
 
-  it('judges 1,000 keys of any kind in a moment', async () => {
+  it('judges 1,000 keys of any kind', async () => {
     const { jwk: p521 } = await testKey('ES512');
     for (const jwk of [rsa, p521, okp]) {
       const keys = Array.from({ length: 1_000 }, (_, index) => ({ ...jwk, kid: `k${index}` }));
-      const start = performance.now();
       expect(JwkSet.parse({ keys }).size).toBe(1_000);
-      expect(performance.now() - start).toBeLessThan(500);
     }
   });
 
