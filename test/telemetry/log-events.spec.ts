@@ -1,0 +1,175 @@
+import { ConsoleLogger, Logger } from '@nestjs/common';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { JwksEvents, type JwksEvent } from '../../lib/core/events.js';
+import { logEvents } from '../../lib/telemetry/log-events.js';
+import { ManualClock } from '../support/manual-clock.js';
+
+const ISSUER = 'https://id.example.com';
+
+const failed: JwksEvent = {
+  type: 'refresh.failed',
+  issuer: ISSUER,
+  duration: 12,
+  because: 'stale',
+  code: 'jwks_unavailable',
+  reason: 'connect ECONNREFUSED',
+  retryIn: 2_000,
+};
+const loaded: JwksEvent = { type: 'set.loaded', issuer: ISSUER, duration: 1, from: 'source', keys: 2 };
+const refused: JwksEvent = {
+  type: 'token.rejected',
+  issuer: ISSUER,
+  duration: 1,
+  code: 'token_expired',
+  reason: 'The access token has expired (kid "k")',
+};
+
+describe('logEvents', () => {
+  let clock: ManualClock;
+  let sets: JwksEvents;
+  let rejected: JwksEvents;
+  let lines: string[];
+  let end: () => void;
+
+  beforeEach(() => {
+    clock = new ManualClock();
+    [sets, rejected] = [new JwksEvents(), new JwksEvents()];
+    lines = [];
+    const at = (level: string) => (line: string) => void lines.push(`${level}: ${line}`);
+    const logger = { log: at('log'), warn: at('warn'), error: at('error'), debug: at('debug') };
+    end = logEvents({ sets, rejected }, clock, logger);
+  });
+
+  const tell = (...events: JwksEvent[]) => {
+    lines.length = 0;
+    for (const event of events) sets.emit(event);
+    return lines;
+  };
+
+  it('tells of a rotation', () => {
+    expect(tell({ type: 'set.rotated', issuer: ISSUER, added: ['k2', 'k3'], removed: [] })).toEqual([
+      `log: Keys of "${ISSUER}" rotated: added "k2", "k3", none removed`,
+    ]);
+  });
+
+  it('names ten kids at most', () => {
+    const added = Array.from({ length: 1_000 }, (_, index) => `k${index}`);
+    const [line = ''] = tell({ type: 'set.rotated', issuer: ISSUER, added, removed: ['a'] });
+    expect(line).toContain('"k9" and 990 more, removed "a"');
+    expect(line.length).toBeLessThan(200);
+  });
+
+  it('tells of a failure once, then once a minute with the number of those in between', async () => {
+    const line = `warn: Keys of "${ISSUER}" could not be loaded: connect ECONNREFUSED; not tried again for 2s`;
+    expect(tell(failed, failed, failed)).toEqual([line]);
+    await clock.pass('59s');
+    expect(tell(failed)).toEqual([]);
+    await clock.pass('1s');
+    expect(tell(failed)).toEqual([`${line} (and 3 times since it was last told)`]);
+    await clock.pass('1m');
+    expect(tell(failed)).toEqual([line]);
+  });
+
+  it('tells of each issuer and each kind of trouble on its own', () => {
+    const events: JwksEvent[] = [
+      failed,
+      { ...failed, issuer: 'https://other' },
+      { ...failed, code: 'jwks_invalid' },
+      { type: 'set.stale', issuer: ISSUER, timeLeft: 3_600_000 },
+      { type: 'store.failed', issuer: ISSUER, operation: 'get', reason: 'timeout' },
+      { type: 'store.failed', issuer: ISSUER, operation: 'set', reason: 'timeout' },
+      { type: 'refresh.skipped', issuer: ISSUER, because: 'unknown-kid', reason: 'budget' },
+      { type: 'key.dropped', issuer: ISSUER, kid: 'a', reason: 'has a modulus of 1024 bits' },
+      { type: 'key.dropped', issuer: ISSUER, kid: 'b', reason: 'has a modulus of 1024 bits' },
+    ];
+    expect(tell(...events, ...events)).toHaveLength(events.length);
+    expect(lines.every((line) => line.startsWith('warn: '))).toBe(true);
+    expect(lines[3]).toContain('serve for another 1h');
+    expect(lines[7]).toContain('"a" has a modulus of 1024 bits');
+  });
+
+  it('tells of recovery after a failure, and of no other load', () => {
+    expect(tell(loaded)).toEqual([]);
+    expect(tell(failed, loaded, loaded)[1]).toBe(`log: Keys of "${ISSUER}" can be had again`);
+    expect(lines).toHaveLength(2);
+    tell(failed);
+    expect(tell({ type: 'set.unchanged', issuer: ISSUER, duration: 1 })).toHaveLength(1);
+    tell(failed);
+    expect(tell({ ...loaded, issuer: 'https://other' })).toEqual([]);
+  });
+
+  it('tells at error of a hand that is not ours in the store', () => {
+    const tampered: JwksEvent = {
+      type: 'store.failed',
+      issuer: ISSUER,
+      operation: 'get',
+      reason: 'The HMAC of the entry is missing or wrong',
+      tampered: true,
+    };
+    expect(tell(tampered, tampered)).toEqual([
+      `error: The store holds an entry of "${ISSUER}" that none of ours wrote: The HMAC of the entry is missing or wrong`,
+    ]);
+  });
+
+  it.each<JwksEvent>([
+    { type: 'set.rejected', issuer: ISSUER, duration: 1, reason: 'no keys' },
+    { type: 'refresh.skipped', issuer: ISSUER, because: 'stale', reason: 'backoff' },
+  ])('leaves out what another line says: $type', (event) => {
+    expect(tell(event)).toEqual([]);
+  });
+
+  it('takes a key for encryption for nothing unusual', () => {
+    expect(tell({ type: 'key.dropped', issuer: ISSUER, kid: 'e', reason: 'has the use "enc", not "sig"' })).toEqual([
+      `debug: A key of "${ISSUER}" is not used: "e" has the use "enc", not "sig"`,
+    ]);
+  });
+
+  it('says nothing of an issuer where none is configured', () => {
+    expect(tell({ ...failed, issuer: undefined })[0]).toMatch(/^warn: Keys could not be loaded/);
+  });
+
+  it('lets nothing from outside break out of its line, or fill it', () => {
+    const hostile = 'x\n[ERROR] fake \u001b[31m';
+    tell(
+      { ...failed, issuer: `https://id\n${'y'.repeat(100)}`, reason: hostile + 'z'.repeat(1_000) },
+      { type: 'store.failed', operation: 'get', reason: hostile },
+    );
+    for (const line of lines) {
+      expect(line).not.toMatch(/[^\x20-\x7e]/);
+      expect(line.length).toBeLessThan(600);
+    }
+  });
+
+  it('tells of refused tokens at debug', () => {
+    rejected.emit(refused);
+    expect(lines).toEqual(['debug: Refused a token: The access token has expired (kid "k") [token_expired]']);
+  });
+
+  it('makes nobody build an event of a refusal while debug is off, and hears when it is turned on', () => {
+    const levels = vi.spyOn(Logger, 'isLevelEnabled').mockReturnValue(false);
+    onTestFinished(() => levels.mockRestore());
+    expect(rejected.observed).toBe(false);
+    expect(sets.observed).toBe(true);
+    rejected.subscribe(() => undefined);
+    rejected.emit(refused);
+    expect(lines).toEqual([]);
+    levels.mockReturnValue(true);
+    rejected.emit(refused);
+    expect(lines).toHaveLength(1);
+  });
+
+  it("asks Nest's Logger for its level", () => {
+    onTestFinished(() => Logger.overrideLogger(new ConsoleLogger()));
+    Logger.overrideLogger(['error', 'warn', 'log']);
+    expect(rejected.observed).toBe(false);
+    Logger.overrideLogger(['debug']);
+    expect(rejected.observed).toBe(true);
+    Logger.overrideLogger(false);
+    expect(rejected.observed).toBe(false);
+  });
+
+  it('ends when it is told to', () => {
+    end();
+    expect([sets.observed, rejected.observed]).toEqual([false, false]);
+  });
+});
