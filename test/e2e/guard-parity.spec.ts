@@ -24,11 +24,15 @@ class OrdersController {
 
 const now = Math.floor(Date.now() / 1000);
 const time = fc.oneof(
-  fc.integer({ min: -7200, max: 7200 }).map((offset) => now + offset),
+  // Not on the edge, where a second that passes between two looks makes a difference.
+  fc
+    .integer({ min: -7200, max: 7200 })
+    .filter((offset) => Math.abs(offset) > 60)
+    .map((offset) => now + offset),
   fc.constantFrom<unknown>('1', null, true, 1.5, 1e300, -1, undefined),
 );
-const claims = fc.record(
-  {
+const claim = fc.oneof(
+  ...Object.entries({
     aud: fc.constantFrom<unknown>('orders-api', ['x', 'orders-api'], 'billing-api', [], '', null, ['orders-api', 1]),
     iss: fc.constantFrom<unknown>('https://elsewhere.example', '', null, ['a'], undefined),
     sub: fc.constantFrom<unknown>('alice', 'banned', 7, null),
@@ -37,9 +41,9 @@ const claims = fc.record(
     iat: time,
     cnf: fc.constantFrom<unknown>({ jkt: 'x' }, {}),
     extra: fc.jsonValue(),
-  },
-  { requiredKeys: [] },
+  }).map(([name, value]) => (value as fc.Arbitrary<unknown>).map((each) => ({ [name]: each }))),
 );
+const claims = fc.array(claim, { maxLength: 3 }).map((each): Record<string, unknown> => Object.assign({}, ...each));
 const header = fc.record(
   {
     kid: fc.constantFrom<unknown>('unknown', '', 7, null, undefined, '../../dev/null'),
@@ -49,9 +53,10 @@ const header = fc.record(
   },
   { requiredKeys: [] },
 );
+const untouched = (token: string) => token;
 /** What happens to a token on its way; characters that a header can carry, and that no list is made of. */
 const mutation = fc.oneof(
-  { weight: 3, arbitrary: fc.constant((token: string) => token) },
+  { weight: 8, arbitrary: fc.constant(untouched) },
   fc.tuple(fc.nat(2000), fc.constantFrom(...'ABab01-_.=+/~"%')).map(
     ([place, char]) =>
       (token: string) =>
@@ -63,6 +68,17 @@ const mutation = fc.oneof(
 );
 const mostly = <T>(arbitrary: fc.Arbitrary<T>, usual: T) =>
   fc.oneof({ weight: 2, arbitrary: fc.constant(usual) }, arbitrary);
+
+/** One of each kind, whatever else chance brings. */
+const EXAMPLES: [Record<string, unknown>, object, boolean, (token: string) => string][] = [
+  [{}, {}, true, untouched],
+  [{ aud: 'billing-api' }, {}, true, untouched],
+  [{ sub: 'banned' }, {}, true, untouched],
+  [{ exp: now - 3600 }, {}, true, untouched],
+  [{}, { kid: 'unknown' }, true, untouched],
+  [{}, {}, false, untouched],
+  [{}, {}, true, (token) => `${token}.`],
+];
 
 describe.each(ADAPTERS)("AuthGuard('jwks'), @Authenticated() and jwks.verify(), on %s", (_, makeAdapter) => {
   let issuer: TestIssuer;
@@ -86,13 +102,12 @@ describe.each(ADAPTERS)("AuthGuard('jwks'), @Authenticated() and jwks.verify(), 
   });
 
   /** What jose does not want to sign gets a header that the signature knows nothing of. */
-  const tokenWith = async (payload: object, head: object, honest: boolean): Promise<string> => {
+  const tokenWith = async (payload: Record<string, unknown>, head: object, honest: boolean): Promise<string> => {
     const options = honest ? {} : { key: forger };
-    const claimsOf = payload as Record<string, unknown>;
     try {
-      return await issuer.sign(claimsOf, { ...options, header: head as Record<string, unknown> });
+      return await issuer.sign(payload, { ...options, header: head as Record<string, unknown> });
     } catch {
-      const [, ...rest] = (await issuer.sign(claimsOf, options)).split('.');
+      const [, ...rest] = (await issuer.sign(payload, options)).split('.');
       return [Buffer.from(JSON.stringify({ alg: 'ES256', ...head })).toString('base64url'), ...rest].join('.');
     }
   };
@@ -110,9 +125,9 @@ describe.each(ADAPTERS)("AuthGuard('jwks'), @Authenticated() and jwks.verify(), 
     const seen = new Set<string>();
     await fc.assert(
       fc.asyncProperty(
-        mostly(claims, {}),
+        claims,
         mostly(header, {}),
-        fc.boolean(),
+        mostly(fc.boolean(), true),
         mutation,
         async (payload, head, honest, mutate) => {
           const token = mutate(await tokenWith(payload, head, honest));
@@ -125,10 +140,18 @@ describe.each(ADAPTERS)("AuthGuard('jwks'), @Authenticated() and jwks.verify(), 
           expect([byGuard, byPassport]).toEqual([byService, byService]);
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 300, examples: EXAMPLES },
     );
     expect([...seen]).toEqual(
-      expect.arrayContaining(['accepted', 'token_malformed', 'signature_invalid', 'claim_invalid']),
+      expect.arrayContaining([
+        'accepted',
+        'claim_invalid',
+        'token_refused',
+        'token_expired',
+        'key_not_found',
+        'signature_invalid',
+        'token_malformed',
+      ]),
     );
   });
 });
