@@ -13,7 +13,7 @@ const SEES: Record<string, readonly string[]> = {
   client: ['core', 'keys', 'sources', 'cache', 'tokens', 'options'],
   telemetry: ['core'],
   auth: ['core', 'keys', 'sources', 'cache', 'tokens', 'client', 'jwks.service'],
-  testing: ['core', 'options', 'jwks.service', 'jwks.module', 'jwks.module-definition'],
+  testing: ['core'],
   'jwks.module-definition': ['options'],
   'jwks.service': ['core', 'keys', 'sources', 'cache', 'tokens', 'options', 'client', 'jwks.module-definition'],
 };
