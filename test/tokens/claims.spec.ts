@@ -242,6 +242,8 @@ describe('the token type', () => {
     }
     expect(check('kb+jwt', '\u212ab+jwt')).toBe('typ');
     expect(check('JWT', 'jwt')).toBeUndefined();
+    // The prefix may be left out only where no other slash follows.
+    expect(check('a/b', 'application/a/b')).toBe('typ');
   });
 
   it('A13: is anything where none is asked for', () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { JwkSetCache, type JwkSetCacheSettings } from '../../lib/cache/jwk-set-cache.js';
 import { InvalidSignatureError, JwksConnectionError } from '../../lib/core/errors.js';
 import { JwksEvents } from '../../lib/core/events.js';
-import type { KeySelector } from '../../lib/keys/jwk-set.js';
+import type { JwkSet, KeySelector } from '../../lib/keys/jwk-set.js';
 import type { SigningKey } from '../../lib/keys/signing-key.js';
 import { parseCompactJwt } from '../../lib/tokens/compact-jwt.js';
 import { TokenVerifier } from '../../lib/tokens/token-verifier.js';
@@ -100,6 +100,11 @@ describe('a bad signature', () => {
     keys.refresh = async () => {
       throw fault;
     };
+    await expect(verify(await signToken(after, CLAIMS))).rejects.toBe(fault);
+    const closed = Object.create(setOf(after).get('k') as SigningKey, {
+      cryptoKey: { value: () => Promise.reject(fault) },
+    }) as SigningKey;
+    keys.refresh = async () => Object.create(setOf(after), { select: { value: () => closed } }) as JwkSet;
     await expect(verify(await signToken(after, CLAIMS))).rejects.toBe(fault);
   });
 });
