@@ -13,6 +13,8 @@ import { verifyOnce } from './shared-verification.js';
 
 /** Decisions under way or made, for each context and each kind of guard. */
 const decisions = new WeakMap<ExecutionContext, Map<unknown, Promise<boolean>>>();
+/** Tokens that let a context in: a guard that cannot find one itself takes that which a subclass, standing before it, has found. */
+const admittedTokens = new WeakMap<ExecutionContext, string>();
 const checkedOptions = new WeakSet<AuthenticatedOptions>();
 
 /**
@@ -23,7 +25,7 @@ const checkedOptions = new WeakSet<AuthenticatedOptions>();
  * once for each request. It belongs to the application that provides it: several in one process, each with its own issuers, do not meet.
  *
  * Works for HTTP on any adapter, GraphQL, WebSocket gateways and microservices; a context that it knows nothing of has no token and is
- * refused. Each step below is there to be overridden by a subclass.
+ * refused. Each step below is there to be overridden by a subclass; let that stand globally, before this one that `@Authenticated()` brings.
  *
  * @publicApi
  */
@@ -127,11 +129,12 @@ export class JwksAuthGuard implements CanActivate {
     const verification = await this.verify(token, options, context);
     await this.reporting(() => this.authorize(verification, options, context));
     this.attach(verification, context);
+    admittedTokens.set(context, token);
     return true;
   }
 
   private async requireToken(options: AuthenticatedOptions, context: ExecutionContext): Promise<string | undefined> {
-    const token = await this.getToken(this.getRequest(context), context);
+    const token = (await this.getToken(this.getRequest(context), context)) ?? admittedTokens.get(context);
     if (token === undefined && !options.optional) throw new MissingTokenError();
     return token;
   }

@@ -16,6 +16,8 @@ type Fields = Readonly<Record<string, unknown>>;
 /** What `@Claims` and `@AccessToken` read: written by our guard and our strategy alone, so that a `request.auth` from elsewhere counts for nothing. */
 const verified = new WeakMap<object, Verification>();
 
+const scopes = new WeakMap<ExecutionContext, object>();
+
 /**
  * The request behind an `ExecutionContext`: that which has the headers, and which `tokenFrom` gets.
  *
@@ -54,7 +56,7 @@ export function carrierOf(context: ExecutionContext): object | undefined {
 
 /**
  * For how long a verification holds: for an HTTP request, which all fields of a GraphQL query share; else for one message alone. A WebSocket
- * brings its token once and stays, and the token may have expired since.
+ * brings its token once and stays, and the token may have expired since. A guard that cannot find the request shares with one that could.
  *
  * @internal
  */
@@ -63,7 +65,9 @@ export function scopeOf(context: ExecutionContext, request: unknown): object {
   const upgrade = fieldsOf(headers)['upgrade'];
   const staying = typeof upgrade === 'string' && upgrade.toLowerCase() === 'websocket';
   const exchange = typeof method === 'string' && !staying && context.getType<string>() !== 'ws';
-  return exchange ? (request as object) : context;
+  const scope = exchange ? (request as object) : (scopes.get(context) ?? context);
+  scopes.set(context, scope);
+  return scope;
 }
 
 /** The third of four arguments of a resolver, the second of three of a reference resolver. @internal */

@@ -413,6 +413,32 @@ describe('JwksAuthGuard, beyond HTTP', () => {
     });
   });
 
+  it('takes the token that a subclass before it found, and judges it by the same rules', async () => {
+    class Elsewhere extends JwksAuthGuard {
+      protected override getRequest(context: ExecutionContext): unknown {
+        return context.getArgByIndex<{ http: unknown }>(2).http;
+      }
+    }
+    class Lenient extends Elsewhere {
+      protected override getOptions(): AuthenticatedOptions {
+        return { optional: true };
+      }
+    }
+    const jwks = new FakeJwks().trust('good', { scope: 'a' });
+    const contextWith = (headers: object, place: Place) =>
+      contextOf('graphql', [{}, {}, { http: httpRequest(headers as Record<string, unknown>) }, {}], place);
+    const admits = async (context: ExecutionContext): Promise<boolean> => {
+      await guardOf(jwks, Lenient).canActivate(context);
+      return guardOf(jwks).canActivate(context);
+    };
+    await expect(admits(contextWith(bearer('good'), on({ scopes: ['a'] })))).resolves.toBe(true);
+    expect(jwks.asked).toHaveLength(1);
+    await expect(refusalOf(admits(contextWith(bearer('good'), on({ scopes: ['b'] }))))).resolves.toMatchObject({
+      code: 'insufficient_scope',
+    });
+    await expect(refusalOf(admits(contextWith({}, on({}))))).resolves.toMatchObject({ code: 'token_missing' });
+  });
+
   it('refuses options from a subclass that cannot work', async () => {
     class Misspelt extends JwksAuthGuard {
       protected override getOptions(): AuthenticatedOptions {

@@ -31,7 +31,7 @@ class OrdersController {
   @MessagePattern('create')
   @Authenticated({ scopes: ['orders:write'] })
   create() {
-    return {};
+    return { created: true };
   }
 
   @MessagePattern('ping')
@@ -72,6 +72,9 @@ describe('a microservice over TCP', () => {
   it('lets a good token in', async () => {
     const token = await issuer.sign({ sub: 'alice' });
     await expect(send('list', { token })).resolves.toEqual({ sub: 'alice' });
+    await expect(send('create', { token: await issuer.sign({ scope: 'orders:write' }) })).resolves.toEqual({
+      created: true,
+    });
     await expect(send('ping', {})).resolves.toBe('pong');
   });
 
