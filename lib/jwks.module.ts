@@ -69,7 +69,7 @@ export class JwksModule extends ConfigurableModuleClass implements OnModuleInit,
   async onModuleInit(): Promise<void> {
     this.endLogs = logEvents(this.runtime.channels, this.runtime.clock, new Logger(JwksModule.name));
     const { prefetch } = this.runtime.settings;
-    if (prefetch === 'required') await this.runtime.prefetch();
+    if (prefetch === 'required') await this.prefetchOrFail();
     // What goes wrong in the background is told by events, and a start-up that fails for it would be a crash loop.
     else if (prefetch) this.runtime.prefetch().catch(() => undefined);
   }
@@ -78,6 +78,16 @@ export class JwksModule extends ConfigurableModuleClass implements OnModuleInit,
   async onApplicationShutdown(): Promise<void> {
     await this.runtime.close();
     this.endLogs?.();
+  }
+
+  /** Nest calls no shutdown hook of an application that did not start. */
+  private async prefetchOrFail(): Promise<void> {
+    try {
+      await this.runtime.prefetch();
+    } catch (error) {
+      await this.runtime.close();
+      throw error;
+    }
   }
 }
 

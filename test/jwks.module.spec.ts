@@ -244,6 +244,8 @@ describe('prefetch', () => {
     const app = module.createNestApplication({ logger: false });
     onTestFinished(() => app.close());
     expect(await faultOf(app.init())).toMatchObject({ code: 'jwks_unavailable' });
+    const jwks = module.get(JwksService);
+    expect(await faultOf(jwks.getSigningKeys())).toMatchObject({ code: 'jwks_unavailable', retryable: false });
   });
 
   it('false: loads on first use', async () => {

@@ -66,8 +66,9 @@ export class JwksClient {
    * not, and with a `JwksConfigurationError` where neither `options` nor the client's say which issuer and audience to ask for.
    */
   async verify<C = JWTPayload>(token: string, options?: VerifyOptions): Promise<VerifiedToken<C>> {
-    const chain = this.runtime.issuers.named(this.issuer);
-    if (!(chain instanceof Promise)) chain.demandDecisions(options);
+    // What a module lends has decided already.
+    const chain = this.isOwner ? this.runtime.issuers.named(undefined) : undefined;
+    if (chain && !(chain instanceof Promise)) chain.demandDecisions(options);
     const authentication = await this.authenticator.authenticate(token, options);
     return authentication.token as unknown as VerifiedToken<C>;
   }

@@ -2,8 +2,7 @@ import { DEFAULTS } from './defaults.js';
 
 const POST_QUANTUM = ['ML-DSA-44', 'ML-DSA-65', 'ML-DSA-87'];
 
-/** @internal */
-export const ALGORITHMS: readonly string[] = [...DEFAULTS.algorithms, ...POST_QUANTUM];
+const ALGORITHMS: readonly string[] = [...DEFAULTS.algorithms, ...POST_QUANTUM];
 
 /** Why an algorithm can't be in the list; `undefined` where it can. @internal */
 export function algorithmFault(name: unknown): string | undefined {

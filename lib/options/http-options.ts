@@ -31,8 +31,8 @@ export interface JwksHttpOptions {
    */
   retries?: number;
   /**
-   * Headers of each request, such as an API key. Sent to exactly the configured URLs and the discovered `jwks_uri`;
-   * redirects are not followed.
+   * Headers of each request, such as an API key. Sent to exactly the configured URLs, and to a discovered `jwks_uri` of
+   * the issuer's own origin; redirects are not followed.
    *
    * @default none
    */

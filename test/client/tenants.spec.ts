@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Tenants } from '../../lib/client/tenants.js';
 import type { JwksModuleOptions } from '../../lib/options/jwks-options.js';
 import { signToken, testKey } from '../support/keys.js';
@@ -109,6 +109,18 @@ describe('a resolver of issuers', () => {
       code: 'issuer_untrusted',
     });
     expect(() => jwks.client()).toThrow(/say which one/);
+  });
+
+  it('that fails becomes no unhandled rejection of a client that was named', async () => {
+    const unhandled = vi.fn();
+    process.on('unhandledRejection', unhandled);
+    onTestFinished(() => void process.off('unhandledRejection', unhandled));
+    const client = tenantsOf(() => Promise.reject(new Error('down'))).client('https://a');
+    expect(await faultOf(client.verify('no.jwt'))).toMatchObject({ code: 'token_malformed' });
+    expect(await faultOf(client.verify(await tokenOf('https://b')))).toMatchObject({ code: 'issuer_untrusted' });
+    client.status();
+    await new Promise(setImmediate);
+    expect(unhandled).not.toHaveBeenCalled();
   });
 
   it('does not open the network to whoever registers a tenant', async () => {

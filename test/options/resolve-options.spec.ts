@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { JwksConfigurationError } from '../../lib/core/errors.js';
 import { resolveClientOptions, resolveModuleOptions, type ResolvedModule } from '../../lib/options/resolve-options.js';
 
@@ -272,6 +272,19 @@ describe('resolveModuleOptions', () => {
     { failover: ['https://b.example.com/jwks', { jwks }, { source: { load() {} } }] },
   ])('takes %j', (options) => {
     expect(() => resolveModuleOptions({ ...good, ...options })).not.toThrow();
+  });
+
+  it.each(['ML-DSA-44', 'ML-DSA-65', 'ML-DSA-87'])('takes %s where the runtime has it', (alg) => {
+    onTestFinished(() => void vi.unstubAllGlobals());
+    const options = { algorithms: ['ES256', alg] };
+    vi.stubGlobal('SubtleCrypto', {
+      supports: (operation: string, name: string) => operation === 'verify' && name === alg,
+    });
+    expect(() => resolveModuleOptions({ ...good, ...options })).not.toThrow();
+    for (const lacking of [undefined, {}, { supports: () => false }]) {
+      vi.stubGlobal('SubtleCrypto', lacking);
+      expect(refused(options).message).toMatch(new RegExp(`"algorithms" can't have "${alg}": this runtime lacks it`));
+    }
   });
 
   it('lets a bound that is not given follow the one that is', () => {
