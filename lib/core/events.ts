@@ -65,7 +65,7 @@ export type JwksEvent =
   | (TimedEvent & {
       readonly type: 'token.rejected';
       readonly code: string;
-      /** The precise reason for a developer's eyes: holds no token, no claim value. */
+      /** The precise reason for a developer's eyes, with `iss`, kid and alg as the token names them, made safe; no other claim's value. */
       readonly reason: string;
     });
 
