@@ -17,7 +17,7 @@ import { Refetcher } from './refetcher.js';
 import { Refresher } from './refresher.js';
 import { SetEvents } from './set-events.js';
 
-export type { KeyLookup, KeyLookupStatus, RefreshRequest } from './key-lookup.js';
+export type { KeyLookupStatus, RefreshRequest } from './key-lookup.js';
 
 /** @internal */
 export interface JwkSetCacheSettings extends LifetimePolicy {

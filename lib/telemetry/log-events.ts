@@ -35,7 +35,8 @@ export function logEvents({ sets, rejected }: LoggedEvents, clock: Clock, logger
 }
 
 function isDebugging(): boolean {
-  return Logger.isLevelEnabled('debug');
+  // Nest 11 calls no level enabled, not even `fatal`, where none was set: it then writes all.
+  return Logger.isLevelEnabled('debug') || !Logger.isLevelEnabled('fatal');
 }
 
 class EventLog {

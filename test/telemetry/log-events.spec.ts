@@ -146,7 +146,7 @@ describe('logEvents', () => {
   });
 
   it('makes nobody build an event of a refusal while debug is off, and hears when it is turned on', () => {
-    const levels = vi.spyOn(Logger, 'isLevelEnabled').mockReturnValue(false);
+    const levels = vi.spyOn(Logger, 'isLevelEnabled').mockImplementation((level) => level !== 'debug');
     onTestFinished(() => levels.mockRestore());
     expect(rejected.observed).toBe(false);
     expect(sets.observed).toBe(true);
@@ -164,8 +164,13 @@ describe('logEvents', () => {
     expect(rejected.observed).toBe(false);
     Logger.overrideLogger(['debug']);
     expect(rejected.observed).toBe(true);
-    Logger.overrideLogger(false);
-    expect(rejected.observed).toBe(false);
+  });
+
+  it('takes a logger of which no level is enabled for one without levels, which writes all, as Nest 11 has it', () => {
+    const levels = vi.spyOn(Logger, 'isLevelEnabled').mockReturnValue(false);
+    onTestFinished(() => levels.mockRestore());
+    rejected.emit(refused);
+    expect(lines).toHaveLength(1);
   });
 
   it('ends when it is told to', () => {
