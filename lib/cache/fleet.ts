@@ -34,7 +34,7 @@ export class Fleet {
   async take(signal: AbortSignal, satisfies?: (set: JwkSet) => boolean): Promise<JwkSet | undefined> {
     const { clock, holder, random, store } = this.parts;
     const startedAt = clock.monotonic();
-    const entry = await store.read(holder.current?.stamp);
+    const entry = await store.read(holder.newerThan);
     signal.throwIfAborted();
     const lifetime = entry && restoredLifetime(entry, this.policy, momentOf(clock), random() * FOLLOWER_JITTER);
     if (!lifetime) return undefined;

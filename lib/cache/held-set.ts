@@ -3,6 +3,7 @@ import type { JwkSet } from '../keys/jwk-set.js';
 import type { PreviousAnswer } from '../sources/jwk-set-source.js';
 import { withoutStaleness, type Lifetime, type Moment } from './lifetime.js';
 import type { SetEvents } from './set-events.js';
+import { MAX_SKEW } from './store-entry.js';
 
 /** @internal */
 export interface HeldSet extends PreviousAnswer {
@@ -19,6 +20,7 @@ export interface HeldSet extends PreviousAnswer {
  */
 export class SetHolder {
   current: HeldSet | undefined;
+  private latestStamp = Number.NEGATIVE_INFINITY;
 
   constructor(
     /** False: sets are handed out and not held. */
@@ -27,11 +29,26 @@ export class SetHolder {
     private readonly told: SetEvents,
   ) {}
 
+  /**
+   * What the stamp of a set in the store has to exceed. That is the latest one that was ever held here, for the wall clock may have been set
+   * back since; set back by more than clocks differ, sets of that stamp come from the future and are not used anyway.
+   */
+  get newerThan(): number | undefined {
+    return this.latestStamp <= this.clock.now() + MAX_SKEW ? this.latestStamp : this.current?.stamp;
+  }
+
+  /** The stamp of a set whose load begins now: later than those before it, where that keeps it out of the future. */
+  nextStamp(): number {
+    const now = this.clock.now();
+    return this.latestStamp <= now + MAX_SKEW ? Math.max(now, this.latestStamp + 1) : now;
+  }
+
   /** Accepts a set whole. A key that it shares with the one before keeps its object. */
   accept(next: HeldSet, from: 'source' | 'store', startedAt: number): JwkSet {
     const previous = this.current?.set;
     const set = previous ? next.set.reusing(previous) : next.set;
     if (this.keep) this.current = { ...next, set };
+    this.latestStamp = Math.max(this.latestStamp, next.stamp);
     this.told.accepted({ from, set, previous, duration: this.clock.monotonic() - startedAt });
     return set;
   }

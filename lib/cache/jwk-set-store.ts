@@ -94,6 +94,7 @@ export class JwkSetStore {
 
   /** Waits for no call any more. */
   close(): void {
+    void this.release();
     this.closing.abort(new Error('The store is closed'));
   }
 

@@ -69,12 +69,12 @@ export class KeptSet {
     return this.held() ?? (this.state === 'stale' ? this.waitBriefly() : this.load(because));
   }
 
-  /** One attempt that asks the source, whatever is held and however lately it failed. */
+  /** One attempt that asks the source, whatever is held or stored and however lately it failed. */
   async reload(): Promise<JwkSet> {
     const { refresher } = this.parts;
     while (refresher.flight && !refresher.flight.reload) await refresher.flight.settled;
     if (this.closed) throw this.closed;
-    return refresher.start({ because: 'requested', reload: true }).landed;
+    return refresher.start({ because: 'requested', reload: true, satisfies: () => false }).landed;
   }
 
   close(): JwksConnectionError {

@@ -135,8 +135,7 @@ export class Refresher {
 
   private async attempt(attempt: Attempt, takeOff: TakeOff, signal: AbortSignal): Promise<JwkSet> {
     const { reload, satisfies } = attempt;
-    // Who asks for a refresh by name means the source.
-    const fleet = attempt.because === 'requested' ? undefined : this.parts.fleet;
+    const { fleet } = this.parts;
     const stored = await fleet?.take(signal, satisfies);
     takeOff.onLooked();
     const found = stored ?? (reload ? undefined : await fleet?.awaitOthers(signal));
@@ -150,6 +149,7 @@ export class Refresher {
     const { clock, source, holder, told, backoff, fleet } = this.parts;
     const began = momentOf(clock);
     const previous = holder.current;
+    const stamp = holder.nextStamp();
     told.counters.fetches += 1;
     // A reload is unconditional: an answer that only confirms what is held can't bring what that lacks.
     const answer = checked(await source.load({ signal, reload, previous: reload ? undefined : previous }));
@@ -159,7 +159,7 @@ export class Refresher {
     if (!answer.notModified) told.answered(answer.set);
     const arrival = { startedAt: began.monotonic, now: clock.monotonic(), jitter: this.parts.random() };
     const lifetime = lifetimeOf(answer.hints, this.settings, arrival);
-    const set = holder.accept({ ...validated(answer, previous), lifetime, stamp: began.wall }, 'source', startedAt);
+    const set = holder.accept({ ...validated(answer, previous), lifetime, stamp }, 'source', startedAt);
     void fleet?.publish(answer.hints?.noStore === true && this.settings.respectHeaders);
     return set;
   }

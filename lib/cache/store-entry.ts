@@ -7,8 +7,8 @@ import type { WallTimes } from './lifetime.js';
 /** Part of every key: entries of another form are not even found. */
 const ENTRY_VERSION = 1;
 
-/** How far another process's clock may be ahead of ours, in milliseconds. */
-const MAX_SKEW = 5_000;
+/** How far another process's clock may be ahead of ours, in milliseconds. @internal */
+export const MAX_SKEW = 5_000;
 
 /** What an `ETag` or `Last-Modified` may look like (RFC 9110 section 5.5): it goes into a request header. */
 const HEADER_VALUE = /^[\x20-\x7e]{1,1000}$/;

@@ -64,7 +64,7 @@ describe('a fleet of eight processes on one store, with an endpoint that takes 5
   ])('asks the identity provider at most 1.5 times per life of a set: %s', async (_, storeOf) => {
     const clock = new ManualClock();
     const made = fleet(storeOf(clock), clock);
-    await Promise.all([traffic(made, SECOND)]);
+    await traffic(made, SECOND);
     const cold = made.source.loads;
     const seen = await traffic(made, 60 * SECOND);
     const perLife = (made.source.loads - cold) / ((60 * SECOND) / TTL);
@@ -108,6 +108,20 @@ describe('a fleet of eight processes on one store, with an endpoint that takes 5
 });
 
 describe('a process that waits for another to fetch', () => {
+  it('goes on at once when the other has been closed', async () => {
+    const clock = new ManualClock();
+    const store = new HostileStore(clock);
+    const [closed, alive] = [rig({ clock, store }), rig({ clock, store })];
+    closed.source.hangs();
+    void closed.cache.prefetch().catch(() => undefined);
+    await settle();
+    closed.cache.close();
+    alive.source.publishes([key]);
+    const asked = watch(alive.cache.get());
+    await settle();
+    expect(asked.value).toBeDefined();
+  });
+
   it('fetches itself when the other has died', async () => {
     const clock = new ManualClock();
     const store = new HostileStore(clock);
@@ -115,7 +129,6 @@ describe('a process that waits for another to fetch', () => {
     dead.source.hangs();
     void dead.cache.prefetch().catch(() => undefined);
     await settle();
-    dead.cache.close();
     alive.source.publishes([key]);
     const asked = watch(alive.cache.get());
     await clock.pass('999ms');

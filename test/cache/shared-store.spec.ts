@@ -75,8 +75,8 @@ describe('what a process stores', () => {
     const made = start();
     made.source.publishes([key]);
     await made.cache.get();
-    store.hangs();
-    await clock.pass('8m');
+    await settle();
+    store.set = () => new Promise(() => undefined);
     const asked = watch(made.cache.refresh({ seen: undefined, because: 'requested' }));
     await settle();
     expect(asked.settled).toBe(true);
@@ -240,6 +240,22 @@ describe('a process whose set another one has replaced', () => {
     await second.cache.refresh({ seen: undefined, because: 'requested' });
     expect(second.source.loads).toBe(1);
   });
+
+  it.each([-1, -1_000, -4_000, -60_000])(
+    'never takes an older set after its clock was set back: %i ms',
+    async (jump) => {
+      const made = await filled();
+      clock.jump(jump);
+      made.source.publishes([next]);
+      const seen = await made.cache.refresh({ seen: made.cache.held(), because: 'bad-signature' });
+      await settle();
+      expect(await made.cache.refresh({ seen, because: 'bad-signature' })).toBe(seen);
+      await settle();
+      const restarted = start();
+      restarted.source.fails();
+      expect((await find(restarted, 'b')).kid).toBe('b');
+    },
+  );
 
   it('never takes an older set', async () => {
     await filled();
