@@ -64,6 +64,8 @@ function install(major, folder, tarball) {
   npm(['install', '--no-audit', '--no-fund', tarball, ...nest, 'reflect-metadata', 'rxjs', ...types], { cwd: folder });
   for (const peer of Object.keys(manifest.peerDependenciesMeta ?? {}))
     assert.equal(existsSync(join(folder, 'node_modules', peer)), false, `${peer} is optional and was installed`);
+  // A project that Nest 11 generates is CommonJS, and requires what is an ES module; one of Nest 12 is an ES module itself.
+  writeFileSync(join(folder, 'first/package.json'), JSON.stringify({ type: major === '11' ? 'commonjs' : 'module' }));
   for (const each of ['types', 'refused', 'first'])
     writeFileSync(join(folder, each, 'tsconfig.json'), JSON.stringify(tsconfig(each)));
 }
