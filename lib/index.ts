@@ -28,6 +28,7 @@ export { SigningKey } from './keys/signing-key.js';
 
 export type { ClaimsDecorator } from './auth/decorators.js';
 export type { PassportActions } from './auth/jwks.strategy.js';
+export type { Verification } from './auth/request-context.js';
 export type { AuthenticatedOptions, ClaimPredicate, ClaimValue } from './auth/route-options.js';
 export type { StoreLike } from './cache/jwk-set-store.js';
 export type { JwkSetCounters, KeyLookupStatus } from './cache/key-lookup.js';

@@ -37,6 +37,11 @@ export class FailureBackoff {
     return Math.max(0, this.endsAt - this.clock.monotonic());
   }
 
+  /** Whether the last attempt failed. */
+  get isFailing(): boolean {
+    return this.failures > 0;
+  }
+
   failed(error: SourceError): void {
     const now = this.clock.monotonic();
     this.failures += 1;

@@ -3,6 +3,7 @@ import type { JwkSet } from '../keys/jwk-set.js';
 import { momentOf, type SetHolder } from './held-set.js';
 import type { JwkSetStore } from './jwk-set-store.js';
 import { restoredLifetime, wallTimes, type LifetimePolicy } from './lifetime.js';
+import type { StoreEntry } from './store-entry.js';
 
 /** How long one process fetches for all before the others do it themselves, and how often they look, in milliseconds. */
 const CLAIM = 1_000;
@@ -32,14 +33,12 @@ export class Fleet {
 
   /** Takes a newer set from the store, if there is one; answers with it if it will do, which a fresh one does where nothing else is said. */
   async take(signal: AbortSignal, satisfies?: (set: JwkSet) => boolean): Promise<JwkSet | undefined> {
-    const { clock, holder, random, store } = this.parts;
+    const { clock, holder, store } = this.parts;
     const startedAt = clock.monotonic();
-    const entry = await store.read(holder.newerThan);
+    const entry = await store.read(holder.newerThan, (late) => this.accept(late, startedAt));
     signal.throwIfAborted();
-    const lifetime = entry && restoredLifetime(entry, this.policy, momentOf(clock), random() * FOLLOWER_JITTER);
-    if (!lifetime) return undefined;
-    const set = holder.accept({ ...entry, lifetime, stamp: entry.fetchedAt }, 'store', startedAt);
-    return (satisfies?.(set) ?? clock.monotonic() < lifetime.freshUntil) ? set : undefined;
+    const set = entry && this.accept(entry, startedAt);
+    return set && (satisfies?.(set) ?? this.isFresh) ? set : undefined;
   }
 
   /**
@@ -75,5 +74,18 @@ export class Fleet {
   /** Lets the others go on after a failed attempt. Never rejects. */
   release(): Promise<void> {
     return this.parts.store.release();
+  }
+
+  /** Holds a set from the store, unless a newer one has come meanwhile or nothing is left of its life. */
+  private accept(entry: StoreEntry, startedAt: number): JwkSet | undefined {
+    const { clock, holder, random } = this.parts;
+    if (entry.fetchedAt <= (holder.newerThan ?? Number.NEGATIVE_INFINITY)) return undefined;
+    const lifetime = restoredLifetime(entry, this.policy, momentOf(clock), random() * FOLLOWER_JITTER);
+    return lifetime && holder.accept({ ...entry, lifetime, stamp: entry.fetchedAt }, 'store', startedAt);
+  }
+
+  private get isFresh(): boolean {
+    const { clock, holder } = this.parts;
+    return holder.current !== undefined && clock.monotonic() < holder.current.lifetime.freshUntil;
   }
 }

@@ -146,9 +146,9 @@ export class JwkSetCache implements KeyLookup {
   }
 
   /**
-   * Looks for a key that is not held, with one refetch where that may help. Where none could be had for a kid that a usable set lacks, the
-   * token is refused and not answered with a 503: while the source is down, whoever invents kids must not look like an outage, and the good
-   * tokens are those of the keys that are held.
+   * Looks for a key that is not held, with one refetch where that may help. While the source fails nobody can know whether there is such a
+   * key: that is an outage, for a key that was rotated in meanwhile too, and an outage refuses no token. A token that comes over budget while
+   * the source answers is refused.
    */
   private async seek(query: Query, held: JwkSet | undefined): Promise<SigningKey> {
     const { kid, alg, pick } = query;
@@ -165,7 +165,8 @@ export class JwkSetCache implements KeyLookup {
     const found = pick(set);
     if (found) return found;
     if (isAnswered) this.budget.rememberAbsent(set, kid, alg);
-    throw notFound(kid, isAnswered ? undefined : this.backoff.lastFault?.error);
+    else if (this.backoff.isFailing) throw this.backoff.refusal();
+    throw notFound(kid);
   }
 
   /** Nothing is held: the answer that came may be of a load that began before this look-up. */
@@ -183,6 +184,6 @@ function hasOtherKeys(set: JwkSet, seen: JwkSet): boolean {
   return added.length + removed.length > 0;
 }
 
-function notFound(kid: string | undefined, cause?: unknown): SigningKeyNotFoundError {
-  return new SigningKeyNotFoundError(undefined, cause === undefined ? undefined : { cause }, kid);
+function notFound(kid: string | undefined): SigningKeyNotFoundError {
+  return new SigningKeyNotFoundError(undefined, undefined, kid);
 }

@@ -53,10 +53,24 @@ export class JwkSetStore {
     this.swallowed = swallowedErrors(cache);
   }
 
-  /** The entry, if there is a good one that was fetched later than `newerThan` (wall clock). Never rejects. */
-  async read(newerThan = Number.NEGATIVE_INFINITY): Promise<StoreEntry | undefined> {
+  /**
+   * The entry, if there is a good one that was fetched later than `newerThan` (wall clock). `onLate` gets one that nobody waits for any more:
+   * at the start of a process its connection may take longer than a request can wait, and during an outage there is nothing else to have.
+   * Never rejects.
+   */
+  async read(
+    newerThan = Number.NEGATIVE_INFINITY,
+    onLate?: (entry: StoreEntry) => void,
+  ): Promise<StoreEntry | undefined> {
     this.counters.storeReads += 1;
-    const value = await this.call('get', () => this.cache.get(this.key));
+    const take = (value: unknown) => {
+      const entry = this.judge(value, newerThan);
+      if (entry) onLate?.(entry);
+    };
+    return this.judge(await this.call('get', () => this.cache.get(this.key), take), newerThan);
+  }
+
+  private judge(value: unknown, newerThan: number): StoreEntry | undefined {
     if (value === undefined || value === null) return undefined;
     const judged = judgeEntry(value, this.settings, this.clock.now(), newerThan);
     if (!judged || 'set' in judged) return judged;
@@ -99,7 +113,11 @@ export class JwkSetStore {
   }
 
   /** `undefined` where the store fails or is left alone. */
-  private async call(operation: 'get' | 'set', work: () => Promise<unknown>): Promise<unknown> {
+  private async call(
+    operation: 'get' | 'set',
+    work: () => Promise<unknown>,
+    onLate?: (answer: unknown) => void,
+  ): Promise<unknown> {
     const { clock, settings } = this;
     if (this.closing.signal.aborted || clock.monotonic() < this.restsUntil) return undefined;
     if (this.outstanding >= MAX_OUTSTANDING) return undefined;
@@ -107,7 +125,11 @@ export class JwkSetStore {
     const swallowedBefore = this.swallowed.count;
     try {
       const limit = { clock, delay: settings.timeout, parent: this.closing.signal, reason };
-      const answer = await withDeadline(limit, () => this.counted(work));
+      const answer = await withDeadline(limit, async (signal) => {
+        const late = await this.counted(work);
+        if (signal.aborted && !this.closing.signal.aborted) onLate?.(late);
+        return late;
+      });
       const mayHaveFailed = operation === 'set' || answer === undefined;
       if (mayHaveFailed && this.swallowed.count > swallowedBefore) throw this.swallowed.last;
       return answer;

@@ -134,7 +134,8 @@ export class KeptSet {
     }
     const flight = refresher.start({ because, reload: !this.keep });
     await flight.looked;
-    // What another process stored may serve, even where it has to be refreshed: a restart during an outage.
+    if (!this.serving) await flight.settled;
+    // What another process stored may serve, even where it has to be refreshed, or came late: a restart during an outage.
     return this.serving ? this.obtain(because) : flight.landed;
   }
 

@@ -11,7 +11,7 @@ export interface RefreshRequest {
 }
 
 /**
- * The keys of one issuer, kept as section 6 of the README's "How keys are kept" says: what verification and clients see of the cache.
+ * The keys of one issuer: what verification and clients see of the cache.
  *
  * @internal
  */
