@@ -1,6 +1,6 @@
 import { backoffDelay } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
-import { JwksConnectionError, type SourceError } from '../core/errors.js';
+import { InvalidJwkSetError, JwksConnectionError, type SourceError } from '../core/errors.js';
 
 /** Ceilings of the first and of every delay, in milliseconds. */
 const DELAYS = { initial: 1_000, max: 60_000 };
@@ -55,16 +55,14 @@ export class FailureBackoff {
     this.endsAt = 0;
   }
 
-  /** What a caller gets who would have had to wait for an attempt. */
-  refusal(): JwksConnectionError {
-    return new JwksConnectionError(
-      'The JWK Set cannot be had: the last attempt failed and the next one is not due yet',
-      {
-        retryable: false,
-        retryAfter: this.timeLeft,
-        cause: this.lastFault?.error,
-      },
-    );
+  /** What a caller gets who would have had to wait for an attempt: of the class of the last fault, which is what still holds. */
+  refusal(): SourceError {
+    const Fault = this.lastFault?.error.code === 'jwks_invalid' ? InvalidJwkSetError : JwksConnectionError;
+    return new Fault('The JWK Set cannot be had: the last attempt failed and the next one is not due yet', {
+      retryable: false,
+      retryAfter: this.timeLeft,
+      cause: this.lastFault?.error,
+    });
   }
 }
 

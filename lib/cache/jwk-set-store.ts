@@ -26,6 +26,9 @@ const MAX_OUTSTANDING = 10;
 /** A claim that was given up. */
 const FREE = '';
 
+/** What a claim looks like: the UUID of a process. */
+const CLAIMANT = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
 /**
  * The shared store made harmless: it may fail, hang or lie, and costs an event, never a request.
  *
@@ -92,7 +95,9 @@ export class JwkSetStore {
    */
   async claim(duration: number): Promise<boolean> {
     const key = `${this.key}:claim`;
-    const isTaken = (holder: unknown) => typeof holder === 'string' && holder !== FREE && holder !== this.claimant;
+    // Junk is nobody's claim: a store that lies must not keep anybody waiting.
+    const isTaken = (holder: unknown) =>
+      typeof holder === 'string' && CLAIMANT.test(holder) && holder !== this.claimant;
     if (isTaken(await this.call('get', () => this.cache.get(key)))) return false;
     await this.call('set', () => this.cache.set(key, this.claimant, duration));
     this.hasClaim = !isTaken(await this.call('get', () => this.cache.get(key)));

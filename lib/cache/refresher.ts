@@ -140,19 +140,20 @@ export class Refresher {
     takeOff.onLooked();
     const found = stored ?? (reload ? undefined : await fleet?.awaitOthers(signal));
     if (found) return found;
-    const set = await this.ask(reload, takeOff.startedAt, signal);
+    const set = await this.ask(attempt, takeOff.startedAt, signal);
     if (reload) this.answered = takeOff.number;
     return set;
   }
 
-  private async ask(reload: boolean, startedAt: number, signal: AbortSignal): Promise<JwkSet> {
+  private async ask({ because, reload }: Attempt, startedAt: number, signal: AbortSignal): Promise<JwkSet> {
     const { clock, source, holder, told, backoff, fleet } = this.parts;
     const began = momentOf(clock);
     const previous = holder.current;
     const stamp = holder.nextStamp();
     told.counters.fetches += 1;
-    // A reload is unconditional: an answer that only confirms what is held can't bring what that lacks.
-    const answer = checked(await source.load({ signal, reload, previous: reload ? undefined : previous }));
+    // An answer that only confirms what is held can't bring the key that a token asks for.
+    const conditional = !reload || because === 'requested';
+    const answer = checked(await source.load({ signal, reload, previous: conditional ? previous : undefined }));
     // What comes after the end of its flight is dropped: a newer answer may have come since.
     signal.throwIfAborted();
     backoff.succeeded();

@@ -112,7 +112,8 @@ export interface JwksKeyOptions {
 export interface JwksIssuerOptions extends JwksTokenOptions, JwksKeyOptions {
   /**
    * The exact `iss` of the tokens: not a letter, not a slash is normalised. An https URL where keys are discovered from
-   * it; with `jwksUri`, `jwks` or `source` any text that the issuer uses. `false` trusts tokens of any issuer, or of
+   * it; with `jwksUri`, `jwks` or `source` any text that the issuer uses, but an http URL off loopback only with
+   * `allowInsecure`. `false` trusts tokens of any issuer, or of
    * none, that the keys verify: for key look-ups, and for tokens without `iss`. `undefined` is an error.
    */
   issuer: string | false;

@@ -60,16 +60,11 @@ export class KeyRing {
     this.current ??= key;
   }
 
-  /** A key that is no longer published signs only where its kid is named. */
-  select({ kid, alg }: { kid?: string; alg?: string }): TestSigningKey {
+  /** A key that is no longer published signs only where its kid is named; one of an algorithm that has none yet is made and published. */
+  async select({ kid, alg }: { kid?: string; alg?: string }): Promise<TestSigningKey> {
     if (kid !== undefined) return this.get(kid);
     if (alg === undefined || alg === 'none' || alg === this.current?.alg) return this.signing;
-    const key = this.published.filter((candidate) => candidate.alg === alg).at(-1);
-    if (!key)
-      throw new Error(
-        `TestIssuer publishes no ${alg} key: start it with { alg: ['${alg}'] } or call rotate({ alg: '${alg}' })`,
-      );
-    return key;
+    return this.published.filter((candidate) => candidate.alg === alg).at(-1) ?? this.add(alg);
   }
 
   private get newest(): TestSigningKey | undefined {

@@ -1,21 +1,14 @@
-import { Inject, Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
+import { Module, type DynamicModule, type FactoryProvider } from '@nestjs/common';
 import type { TestIssuerOptions } from './test-issuer-options.js';
 import { TestIssuer } from './test-issuer.js';
 
-const OWNED_ISSUER = Symbol('nestjs-jwks.testing.owned-issuer');
-
-/** What {@link provideTestIssuer} makes: a module that ends the issuer it started. @publicApi */
+/** The module that {@link provideTestIssuer} fills. @publicApi */
 @Module({})
-export class TestIssuerModule implements OnApplicationShutdown {
-  constructor(@Inject(OWNED_ISSUER) private readonly owned: TestIssuer | null) {}
-
-  async onApplicationShutdown(): Promise<void> {
-    await this.owned?.close();
-  }
-}
+export class TestIssuerModule {}
 
 /**
- * A global module that provides a {@link TestIssuer} to the application under test.
+ * Provides a {@link TestIssuer} to the application under test: a global module among the `imports`, or a provider among the `providers` of the
+ * module that needs it.
  *
  * Started with the module and closed when the application closes:
  *
@@ -39,15 +32,15 @@ export class TestIssuerModule implements OnApplicationShutdown {
  *
  * @publicApi
  */
-export function provideTestIssuer(issuer: TestIssuer | TestIssuerOptions = {}): DynamicModule {
-  const given = issuer instanceof TestIssuer ? issuer : undefined;
-  return {
-    module: TestIssuerModule,
-    global: true,
-    providers: [
-      { provide: TestIssuer, useFactory: async () => given ?? TestIssuer.start(issuer as TestIssuerOptions) },
-      { provide: OWNED_ISSUER, inject: [TestIssuer], useFactory: (provided: TestIssuer) => (given ? null : provided) },
-    ],
-    exports: [TestIssuer],
-  };
+export function provideTestIssuer(
+  issuer: TestIssuer | TestIssuerOptions = {},
+): DynamicModule & FactoryProvider<TestIssuer> {
+  const useFactory = async () => (issuer instanceof TestIssuer ? issuer : closing(await TestIssuer.start(issuer)));
+  const provider = { provide: TestIssuer, useFactory };
+  return { ...provider, module: TestIssuerModule, global: true, providers: [provider], exports: [TestIssuer] };
+}
+
+/** Nest calls this hook of whatever a factory made. */
+function closing(issuer: TestIssuer): TestIssuer {
+  return Object.assign(issuer, { onApplicationShutdown: () => issuer.close() });
 }

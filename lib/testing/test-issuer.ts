@@ -82,11 +82,11 @@ export class TestIssuer implements AsyncDisposable {
 
   /**
    * A signed token. By default: `iss`, `sub: 'test-user'`, `aud` (where the issuer has an audience), `iat` now, `exp` in 5 minutes, and the
-   * issuer's current key.
+   * issuer's current key. A key of another `alg` is made and published with the first token that asks for it.
    */
   async sign(claims: TestClaims = {}, options: SignOptions = {}): Promise<string> {
     const { issuer, audience } = this;
-    const own = this.ring.select(options.key ? {} : options);
+    const own = await this.ring.select(options.key ? {} : options);
     const defaults = {
       iss: issuer,
       sub: 'test-user',

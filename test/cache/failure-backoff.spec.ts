@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FailureBackoff } from '../../lib/cache/failure-backoff.js';
-import { JwksConnectionError } from '../../lib/core/errors.js';
+import { InvalidJwkSetError, JwksConnectionError } from '../../lib/core/errors.js';
 import { ManualClock } from '../support/manual-clock.js';
 
 const fault = (retryAfter?: number) => new JwksConnectionError('HTTP 503', { retryAfter });
@@ -61,5 +61,11 @@ describe('FailureBackoff', () => {
     const refusal = backoff.refusal();
     expect(refusal).toMatchObject({ code: 'jwks_unavailable', retryAfter: 600 });
     expect(refusal.cause).toBe(last);
+  });
+
+  it('refuses as what still holds: a source that answered with junk is not one that is away', () => {
+    const backoff = new FailureBackoff(new ManualClock(), () => 1);
+    backoff.failed(new InvalidJwkSetError('Not JSON'));
+    expect(backoff.refusal()).toMatchObject({ name: 'InvalidJwkSetError', retryAfter: 1_000 });
   });
 });

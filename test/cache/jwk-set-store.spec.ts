@@ -3,7 +3,7 @@ import { createCache } from 'cache-manager';
 import { Keyv } from 'keyv';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { StoreEntry } from '../../lib/cache/store-entry.js';
-import type { JwkSetStore } from '../../lib/cache/jwk-set-store.js';
+import { JwkSetStore } from '../../lib/cache/jwk-set-store.js';
 import { JwksEvents, type JwksEvent } from '../../lib/core/events.js';
 import { JwkSet } from '../../lib/keys/jwk-set.js';
 import { HostileStore } from '../support/hostile-store.js';
@@ -181,6 +181,12 @@ describe('JwkSetStore', () => {
 });
 
 describe('a claim', () => {
+  it.each(['x', '', 0, null, {}, 'claim of nobody'])('is not made by junk in its place: %j', async (junk) => {
+    const lying = { get: async () => junk, set: async () => undefined };
+    const settings = { prefix: 'jwks:', issuer: false as const, uri: 'u', timeout: 250, retryAfter: 5_000 };
+    expect(await new JwkSetStore(lying, settings, new ManualClock(), new JwksEvents()).claim(1_000)).toBe(true);
+  });
+
   it('goes to one process until it is released or lapses', async () => {
     const other = storeOf(cache, { clock });
     expect(await store.claim(1_000)).toBe(true);

@@ -21,7 +21,7 @@ const outages: [string, (rig: Rig) => void][] = [
   ['breaks off in the body', ({ source }) => source.fails(new JwksConnectionError('terminated'))],
 ];
 
-describe.each(outages)('an endpoint that %s for hours', (_, begin) => {
+describe.each(outages)('an endpoint that %s for hours', (name, begin) => {
   it('harms no good token to the end of staleIfError, and lets none pass a millisecond longer', async () => {
     const made = rig({ staleIfError: 3 * HOUR });
     const { cache, source, clock } = made;
@@ -43,7 +43,7 @@ describe.each(outages)('an endpoint that %s for hours', (_, begin) => {
     await clock.pass(1);
     const late = watch(find(made));
     await clock.pass('10s');
-    expect(late.error).toMatchObject({ code: 'jwks_unavailable' });
+    expect(late.error).toMatchObject({ code: name === 'serves HTML' ? 'jwks_invalid' : 'jwks_unavailable' });
     expect(cache.status().state).toBe('expired');
     expect(source.mostAtOnce).toBe(1);
   });
@@ -106,6 +106,20 @@ describe('attempts during an outage', () => {
       await cache.get();
       expect(source.loads).toBe(3);
     }
+  });
+
+  it('start again from the shortest wait after a success', async () => {
+    const { cache, source, clock, tellings } = rig();
+    for (let failure = 0; failure < 4; failure += 1) {
+      source.fails();
+      await cache.refresh({ seen: undefined, because: 'requested' }).catch(() => undefined);
+    }
+    source.publishes([key]);
+    await cache.refresh({ seen: undefined, because: 'requested' });
+    source.fails();
+    await clock.pass('10m');
+    await cache.get();
+    expect(tellings('refresh.failed').map(({ retryIn }) => retryIn / SECOND)).toEqual([1, 2, 4, 8, 1]);
   });
 
   it('are told one by one, what was not made once per wait', async () => {

@@ -59,6 +59,20 @@ describe('an empty cache', () => {
     await expect(cache.get()).resolves.toBeInstanceOf(JwkSet);
   });
 
+  it('waits for an attempt that somebody has requested, though it would not make one itself', async () => {
+    const { cache, source, clock } = rig();
+    source.fails();
+    await cache.get().catch(() => undefined);
+    source.publishes([key]);
+    source.latency = 100;
+    const requested = watch(cache.refresh({ seen: undefined, because: 'requested' }));
+    const asked = watch(cache.get());
+    await clock.pass(100);
+    expect(requested.value).toBeDefined();
+    expect(asked.value).toBe(requested.value);
+    expect(source.loads).toBe(2);
+  });
+
   it('waits no longer than the deadline for a source that never answers, and drops what comes later', async () => {
     const { cache, source, clock } = rig();
     source.publishes([key]);
@@ -202,6 +216,15 @@ describe('an ageing set', () => {
     expect(tellings('set.unchanged')).toHaveLength(1);
   });
 
+  it('asks conditionally for a refresh that the application wants, past every cache on the way', async () => {
+    const { cache, source } = rig();
+    source.etag = '"1"';
+    source.publishes([key]);
+    const set = await cache.get();
+    expect(await cache.refresh({ seen: set, because: 'requested' })).toBe(set);
+    expect(source.requests[1]).toMatchObject({ reload: true, previous: { etag: '"1"' } });
+  });
+
   it('keeps the validators of an answer that a 304 without any confirms', async () => {
     const { cache, source, clock } = rig();
     const set = JwkSet.parse({ keys: [key.jwk] });
@@ -277,6 +300,21 @@ describe('a stale set', () => {
     expect(cache.held()).toBe(set);
     expect(source.loads).toBe(2);
     expect(tellings('set.stale')).toMatchObject([{ timeLeft: 24 * HOUR - SECOND }]);
+  });
+
+  it('counts that second from the start of the attempt, which may have been made while it was ageing', async () => {
+    const { cache, source, clock } = rig();
+    source.publishes([key]);
+    const set = await cache.get();
+    await clock.pass(10 * MINUTE - 600);
+    source.hangs();
+    expect(cache.held()).toBe(set);
+    await clock.pass(700);
+    const asked = watch(cache.get());
+    await clock.pass(299);
+    expect(asked.settled).toBe(false);
+    await clock.pass(1);
+    expect(asked.value).toBe(set);
   });
 
   it('serves the old set as soon as the attempt fails, and synchronously while backing off', async () => {
@@ -384,7 +422,7 @@ describe('a set that lost all its usable keys', () => {
     await cache.get();
     await clock.pass('1h');
     source.publishesDocument({ keys: [] });
-    await expect(cache.get()).rejects.toMatchObject({ code: 'jwks_unavailable', cause: { code: 'jwks_invalid' } });
+    await expect(cache.get()).rejects.toMatchObject({ code: 'jwks_invalid', cause: { code: 'jwks_invalid' } });
     expect(cache.status().state).toBe('expired');
   });
 });

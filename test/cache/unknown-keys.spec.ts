@@ -167,7 +167,10 @@ describe('a flood of invented kids', () => {
   ];
 
   /** While the source fails nobody can know that there is no such key. */
-  const refusal = (name: string) => (name === 'is up' ? 'key_not_found' : 'jwks_unavailable');
+  const refusal = (name: string) => {
+    if (name.startsWith('serves')) return 'jwks_invalid';
+    return name === 'is up' ? 'key_not_found' : 'jwks_unavailable';
+  };
 
   it.each(outages)(
     'costs three refetches in 30 seconds and no good request while the endpoint %s',

@@ -41,6 +41,16 @@ describe('provideTestIssuer', () => {
     expect(await reachable(issuer)).toBe(true);
   });
 
+  it('goes among the providers of one module as well', async () => {
+    const module = await Test.createTestingModule({
+      providers: [provideTestIssuer({ audience: 'orders-api' })],
+    }).compile();
+    const issuer = module.get(TestIssuer);
+    expect(issuer.audience).toBe('orders-api');
+    await module.close();
+    expect(await reachable(issuer)).toBe(false);
+  });
+
   it('makes one issuer per call', async () => {
     const [one, two] = await Promise.all(
       [0, 1].map(() => Test.createTestingModule({ imports: [provideTestIssuer()] }).compile()),

@@ -137,7 +137,14 @@ describe('sign', () => {
       alg: 'EdDSA',
       kid: other.kids[1],
     });
-    await expect(other.sign({}, { alg: 'ES256' })).rejects.toThrow('publishes no ES256 key');
+  });
+
+  it('makes and publishes a key of another algorithm for the first token that asks for it', async () => {
+    await using other = await TestIssuer.start();
+    const token = await other.sign({}, { alg: 'EdDSA' });
+    await expect(jwtVerify(token, createLocalJWKSet(other.jwks as never))).resolves.toBeDefined();
+    expect(decodeProtectedHeader(await other.sign({}, { alg: 'EdDSA' })).kid).toBe(decodeProtectedHeader(token).kid);
+    expect(decodeProtectedHeader(await other.sign()).alg).toBe('ES256');
   });
 
   it('forges with a key of somebody else under its own kid', async () => {
