@@ -19,7 +19,7 @@ beforeAll(async () => {
 
 async function refreshed(made: Rig): Promise<void> {
   await made.clock.pass('8m');
-  made.cache.held();
+  await made.cache.get();
   await settle();
 }
 
@@ -77,6 +77,31 @@ describe('events', () => {
     await refreshed(made);
     expect(made.tellings('key.dropped')).toHaveLength(3);
     expect(JSON.stringify(made.told)).not.toContain('c2VjcmV0');
+  });
+
+  it('tell of unusable entries once, also where a set of the store and a 304 came in between', async () => {
+    const clock = new ManualClock();
+    const store = new HostileStore(clock);
+    const [made, other] = [rig({ clock, store }), rig({ clock, store })];
+    const publish = ({ source }: Rig, etag: string) => {
+      source.etag = etag;
+      source.publishesDocument({ keys: [key.jwk, { kty: 'new' }] });
+    };
+    publish(made, '"1"');
+    await made.cache.get();
+    await settle();
+    publish(other, '"1"');
+    await clock.pass('1m');
+    await other.cache.refresh({ seen: undefined, because: 'requested' });
+    await settle();
+    await refreshed(made);
+    expect(made.tellings('set.loaded').at(-1)).toMatchObject({ from: 'store' });
+    await refreshed(made);
+    expect(made.source.requests).toHaveLength(2);
+    publish(made, '"2"');
+    await refreshed(made);
+    expect(made.source.requests).toHaveLength(3);
+    expect(made.tellings('key.dropped')).toHaveLength(1);
   });
 
   it('hold no key material and no text that a log line would choke on', async () => {

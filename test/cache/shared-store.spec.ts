@@ -360,6 +360,15 @@ describe('a store', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('that hangs keeps nobody past a deadline that is shorter than its limit', async () => {
+    store.hangs();
+    const made = start({ deadline: 100 });
+    made.source.publishes([key]);
+    const asked = watch(find(made, 'a'));
+    await clock.pass(100);
+    expect(asked.error).toMatchObject({ message: expect.stringContaining('timed out') });
+  });
+
   it('that hangs does not keep an outage from being bridged', async () => {
     const made = await filled();
     await clock.pass('11m');
