@@ -15,6 +15,9 @@ export default defineConfig({
     reporters: ['default', './tools/summary-reporter.ts'],
     include: ['test/**/*.spec.ts'],
     pool: 'forks',
+    // Far more than any test takes: a busy machine must not turn a slow test into a failed one.
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
     sequence: { hooks: 'stack' },
     coverage: { provider: 'v8', include: ['lib/**/*.ts'], reporter: ['text', 'lcov'] },
   },
