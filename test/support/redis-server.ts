@@ -1,9 +1,22 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, connect, type AddressInfo } from 'node:net';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { createClient } from '@keyv/redis';
 
 const HOW =
   'redis-server is not installed: the tests that need it are skipped. To run them: apt-get install redis-server';
+
+/** Below the ports that the system gives to outgoing connections: a server that was killed finds its port free when it comes back. */
+const PORTS = { from: 10_000, to: 32_000 };
+
+/** None of them outlives this process. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
 /** Whether a `redis-server` can be started here. `REQUIRE_REDIS=1` turns its absence into a failure. */
 export function redisAvailable(): boolean {
@@ -14,14 +27,30 @@ export function redisAvailable(): boolean {
 }
 
 /** A real `redis-server` process on a free loopback port, in memory only. */
-export class RedisServer {
+export class RedisServer implements AsyncDisposable {
   private process: ChildProcess | undefined;
+  private cli: ReturnType<typeof createClient> | undefined;
 
-  private constructor(readonly port: number) {}
+  private constructor(
+    readonly port: number,
+    private readonly settings: readonly string[],
+    private readonly folder?: string,
+  ) {}
 
   static async start(): Promise<RedisServer> {
-    const server = new RedisServer(await freePort());
+    const server = new RedisServer(await freePort(), []);
     await server.restart();
+    return server;
+  }
+
+  /** A Redis Cluster of one node that has all the slots. */
+  static async startCluster(): Promise<RedisServer> {
+    const folder = await mkdtemp(join(tmpdir(), 'redis-cluster-'));
+    const settings = ['--cluster-enabled', 'yes', '--dir', folder];
+    const server = new RedisServer(await freePort(), settings, folder);
+    await server.restart();
+    await server.run('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+    while (!(await server.run('CLUSTER', 'INFO')).includes('cluster_state:ok')) await pause(20);
     return server;
   }
 
@@ -32,9 +61,13 @@ export class RedisServer {
   /** Starts it, empty, on the port it had. */
   async restart(): Promise<void> {
     const args = ['--port', String(this.port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
-    this.process = spawn('redis-server', args, { stdio: 'ignore' });
+    const child = spawn('redis-server', [...args, ...this.settings], { stdio: 'ignore' });
+    this.process = child;
+    running.add(child);
+    child.once('exit', () => running.delete(child));
     while (!(await answers(this.port))) {
-      if (this.process.exitCode !== null) throw new Error(`redis-server ended with ${this.process.exitCode}`);
+      if (child.exitCode !== null) throw new Error(`redis-server ended with ${child.exitCode}`);
+      await pause(5);
     }
   }
 
@@ -57,15 +90,44 @@ export class RedisServer {
   thaw(): void {
     this.process?.kill('SIGCONT');
   }
+
+  /** Runs one command on a connection of its own, as `redis-cli` does. */
+  async run(...command: string[]): Promise<string> {
+    if (!this.cli?.isReady) {
+      this.cli = createClient({ url: this.url, socket: { reconnectStrategy: false } });
+      this.cli.on('error', () => undefined);
+      await this.cli.connect();
+    }
+    return String(await this.cli.sendCommand(command));
+  }
+
+  /** Everything that it holds, by key. */
+  async dump(): Promise<Record<string, string>> {
+    const keys = (await this.run('KEYS', '*')).split(',').filter(Boolean);
+    const values = await Promise.all(keys.map(async (key) => [key, await this.run('GET', key)] as const));
+    return Object.fromEntries(values);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    if (this.cli?.isOpen) this.cli.destroy();
+    if (this.folder) await rm(this.folder, { recursive: true, force: true });
+  }
 }
 
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const server = createServer().listen(randomInt(PORTS.from, PORTS.to), '127.0.0.1');
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (!isFree) continue;
+    const address = server.address();
+    server.close();
+    await once(server, 'close');
+    if (address && typeof address === 'object') return address.port;
+  }
 }
 
 function answers(port: number): Promise<boolean> {
@@ -76,6 +138,6 @@ function answers(port: number): Promise<boolean> {
       resolve(answer);
     };
     socket.once('data', (data) => end(data.toString().startsWith('+PONG')));
-    socket.once('error', () => setImmediate(end, false));
+    socket.once('error', () => end(false));
   });
 }

@@ -1,0 +1,98 @@
+import { fork, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+/** Nothing that is started here outlives this process, however it ends. */
+const children = new Set<ChildProcess>();
+process.on('exit', () => children.forEach((child) => child.kill('SIGKILL')));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130));
+
+function keep(child: ChildProcess): ChildProcess {
+  children.add(child);
+  child.once('exit', () => children.delete(child));
+  return child;
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGKILL');
+  await ended;
+}
+
+/** A Nest application of its own. */
+export class ApiProcess {
+  private constructor(
+    private readonly child: ChildProcess,
+    readonly url: string,
+  ) {}
+
+  static async start(env: Record<string, string>): Promise<ApiProcess> {
+    const main = fileURLToPath(new URL('./api.js', import.meta.url));
+    const child = keep(fork(main, { env: { ...process.env, ...env } }));
+    const [url] = await Promise.race([once(child, 'message'), once(child, 'exit')]);
+    if (typeof url !== 'string') throw new Error('An API process ended before it listened');
+    return new ApiProcess(child, url);
+  }
+
+  kill(): Promise<void> {
+    return kill(this.child);
+  }
+}
+
+/** A `redis-server` on a free port, in memory only. */
+export class RedisProcess {
+  private child: ChildProcess | undefined;
+
+  private constructor(private readonly port: number) {}
+
+  static get installed(): boolean {
+    return spawnSync('redis-server', ['--version']).status === 0;
+  }
+
+  static async start(): Promise<RedisProcess> {
+    const redis = new RedisProcess(await freePort());
+    await redis.restart();
+    return redis;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  /** Empty, on the same port. */
+  async restart(): Promise<void> {
+    const settings = ['--port', `${this.port}`, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+    const child = keep(spawn('redis-server', settings, { stdio: 'ignore' }));
+    this.child = child;
+    while (!(await listens(this.port))) {
+      if (child.exitCode !== null) throw new Error(`redis-server ended with ${child.exitCode}`);
+      await pause(20);
+    }
+  }
+
+  async kill(): Promise<void> {
+    if (this.child) await kill(this.child);
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function listens(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  const isOpen = await once(socket, 'connect').then(
+    () => true,
+    () => false,
+  );
+  socket.destroy();
+  return isOpen;
+}

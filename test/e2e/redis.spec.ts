@@ -1,0 +1,101 @@
+import { createKeyv } from '@keyv/redis';
+import { describe, expect, it, vi } from 'vitest';
+import { redisAvailable } from '../support/redis-server.js';
+import { recipe, RedisScene, type Connect } from './support/redis-scene.js';
+import { Traffic } from './support/traffic.js';
+
+/** Without the options of the recipe commands wait while there is no connection. */
+const plainly: Connect = (url) => createKeyv(url);
+
+/** The store is touched several times a second. */
+const RESTLESS = { cache: { ttl: '150ms', respectHeaders: false } };
+
+/** The most that the store may add to a look-up, what a busy machine adds, and how long a store that failed is left alone, in milliseconds. */
+const LIMIT = 250;
+const SLACK = 1_000;
+const REST = 5_000;
+
+type Strike = (scene: RedisScene) => Promise<unknown>;
+
+type Fault = [what: string, connect: Connect, strike: Strike, told?: RegExp];
+
+/** What becomes of Redis, how, and what is told of it. */
+const FAULTS: readonly Fault[] = [
+  ['is killed', recipe, ({ redis }) => redis.kill(), /offline|closed|did not answer/],
+  ['is killed, and commands wait for it', plainly, ({ redis }) => redis.kill(), /closed|did not answer/],
+  ['is killed and comes back empty', recipe, ({ redis }) => redis.kill().then(() => redis.restart())],
+  ['hangs', recipe, async ({ redis }) => redis.freeze(), /did not answer within 250 ms/],
+  ['hangs, then is killed', recipe, ({ redis }) => Promise.resolve(redis.freeze()).then(() => redis.kill())],
+  ['is full', recipe, ({ redis }) => redis.run('CONFIG', 'SET', 'maxmemory', '1'), /OOM/],
+  ['is read-only', recipe, ({ redis }) => redis.run('REPLICAOF', '127.0.0.1', '1'), /READONLY/],
+  ['is emptied', recipe, ({ redis }) => redis.run('FLUSHALL')],
+  ['holds text that is no JSON', recipe, (scene) => scene.plant('<html>')],
+  ['holds null', recipe, (scene) => scene.plant('null')],
+  ['holds an entry without a set', recipe, (scene) => scene.plant('{"value":{"version":1}}'), /times of the entry/],
+  ['holds a list where the entry was', recipe, (scene) => scene.plantList(), /WRONGTYPE/],
+];
+
+describe.runIf(redisAvailable()).concurrent('Redis as the shared store', { timeout: 30_000 }, () => {
+  it.each<Fault>(FAULTS)('fails no request when it %s', async (_, connect, strike, told) => {
+    await using scene = await RedisScene.start(connect);
+    const member = await scene.fill(RESTLESS);
+    const token = await scene.issuer.sign();
+    const traffic = Traffic.start(() => member.verify(token));
+    await strike(scene);
+    await traffic.during(1_000);
+    await traffic.stop();
+    expect(traffic.failures).toEqual([]);
+    expect(traffic.answered).toBeGreaterThan(1);
+    expect(traffic.slowest).toBeLessThan(LIMIT + SLACK);
+    expect(member.counters).toMatchObject({ failures: 0 });
+    if (told) expect(member.storeFaults.map(({ reason }) => reason)).toContainEqual(expect.stringMatching(told));
+  });
+
+  it('is left alone for 5 s after it hung, and asked again then', async () => {
+    await using scene = await RedisScene.start();
+    const member = await scene.fill(RESTLESS);
+    const token = await scene.issuer.sign();
+    const traffic = Traffic.start(() => member.verify(token));
+    scene.redis.freeze();
+    await vi.waitFor(() => expect(member.storeFaults).toHaveLength(2), { timeout: REST + 3 * SLACK });
+    await traffic.stop();
+    const [first = 0, second = 0] = member.heard('store.failed');
+    expect(second - first).toBeGreaterThanOrEqual(REST);
+    expect(member.counters).toMatchObject({ storeFailures: 2, failures: 0 });
+    expect(traffic.failures).toEqual([]);
+  });
+
+  it('is not looked at while the set is fresh', async () => {
+    await using scene = await RedisScene.start();
+    const member = await scene.fill();
+    const token = await scene.issuer.sign();
+    const { storeReads, storeFailures, fetches, misses, hits } = member.counters;
+    scene.redis.freeze();
+    for (let count = 0; count < 1_000; count += 1) await member.verify(token);
+    expect(member.counters).toMatchObject({ storeReads, storeFailures, fetches, misses, hits: hits + 1_000 });
+  });
+
+  it('delays a cold start once when it hangs', async () => {
+    await using scene = await RedisScene.start();
+    const token = await scene.issuer.sign();
+    scene.redis.freeze();
+    const member = scene.start();
+    const startedAt = performance.now();
+    await Promise.all(Array.from({ length: 50 }, () => member.verify(token)));
+    expect(performance.now() - startedAt).toBeLessThan(LIMIT + SLACK);
+    expect(member.counters).toMatchObject({ fetches: 1, storeFailures: 1 });
+  });
+
+  it('may be down when the process starts, and be there later', async () => {
+    await using scene = await RedisScene.start();
+    await scene.redis.kill();
+    const member = scene.start(RESTLESS);
+    const token = await scene.issuer.sign();
+    const traffic = Traffic.start(() => member.verify(token));
+    await traffic.during(200);
+    await scene.redis.restart();
+    await vi.waitFor(async () => expect(await scene.entries()).not.toEqual({}), { timeout: 3 * REST });
+    await traffic.stop();
+    expect(traffic.failures).toEqual([]);
+  });
+});
