@@ -1,15 +1,18 @@
-// Compiles a sample and runs it; what stands after `--` reaches it: npm run sample -- --serve
+// Compiles the sample that it is given and runs it; what stands after `--` reaches it: npm run sample -- --serve
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { root, run, tsc } from './run.mjs';
 
-const sample = join(root, 'sample', '01-orders-api');
+const [name = '', ...args] = process.argv.slice(2);
+const [first = '', ...others] = process.argv.slice(2);
+const named = /^\d\d-[\w-]+$/.test(first) && existsSync(join(root, 'sample', first));
+const sample = join(root, 'sample', named ? first : '01-orders-api');
+const options = named ? others : process.argv.slice(2);
+
 const { status } = run(process.execPath, [tsc, '-p', sample], { show: true });
 if (status !== 0) process.exit(status);
 
-const child = spawn(process.execPath, [join(sample, 'dist', 'main.js'), ...process.argv.slice(2)], {
-  stdio: 'inherit',
-});
+const child = spawn(process.execPath, [join(sample, 'dist', 'main.js'), ...args], { stdio: 'inherit' });
 // Ctrl-C reaches the sample by itself, being in the same group; it ends when it has cleaned up, and so do we.
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => child.kill('SIGTERM'));
