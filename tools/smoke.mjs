@@ -11,16 +11,6 @@ import { readmeBlocks } from './readme-blocks.mjs';
 import { manifest, must, npm, root, run, temporaryFolder } from './run.mjs';
 
 const ISSUER = 'https://id.example.com/';
-/** As Nest generates it. */
-const MAIN = `import { NestFactory } from '@nestjs/core';
-import { AppModule } from './app.module.js';
-
-async function bootstrap() {
-  const app = await NestFactory.create(AppModule);
-  await app.listen(process.env.PORT ?? 3000);
-}
-bootstrap();
-`;
 
 let passed = 0;
 let failed = 0;
@@ -131,17 +121,15 @@ function refuseToCompile(folder) {
   assert.equal(output.split('\n').filter((line) => /^\S.*error/.test(line)).length, complaints.length, output);
 }
 
-/** The two files of the README as they stand there, and main.ts as Nest generates it; only the issuer's URL is another. */
+/** The three files of the README as they stand there; only the issuer's URL is another. */
 async function runFirstRoute(folder) {
   const { TestIssuer } = await import(
     pathToFileURL(createRequire(join(folder, 'x.js')).resolve('nestjs-jwks/testing')).href
   );
   const issuer = await TestIssuer.start({ audience: 'orders-api', issuerPath: '/' });
-  const src = join(folder, 'first', 'src');
   for (const { file, code } of readmeBlocks())
     if (/^first\/(?!.*\.spec\.)/.test(file))
       writeFileSync(join(folder, file.replace('first', 'first/src')), code.replaceAll(ISSUER, issuer.issuer));
-  writeFileSync(join(src, 'main.ts'), MAIN);
   assert.equal(tsc(folder, 'first').output, '');
   const port = await freePort();
   const api = spawn(process.execPath, ['first/dist/main.js'], {
