@@ -4,11 +4,7 @@ import { join } from 'node:path';
 import { root, run, tsc } from './run.mjs';
 
 const [name = '', ...args] = process.argv.slice(2);
-const [first = '', ...others] = process.argv.slice(2);
-const named = /^\d\d-[\w-]+$/.test(first) && existsSync(join(root, 'sample', first));
-const sample = join(root, 'sample', named ? first : '01-orders-api');
-const options = named ? others : process.argv.slice(2);
-
+const sample = join(root, 'sample', name);
 const { status } = run(process.execPath, [tsc, '-p', sample], { show: true });
 if (status !== 0) process.exit(status);
 
