@@ -1,42 +1,36 @@
 import { createKeyv } from '@keyv/redis';
-import { Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
-import { createCache, type Cache } from 'cache-manager';
+import { Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { createCache } from 'cache-manager';
 import { JwksModule } from 'nestjs-jwks';
 import { OrdersController } from './orders.controller.js';
 
-const STORE = Symbol('the store that all processes share');
-
-@Module({
-  providers: [
-    {
-      provide: STORE,
-      // Without the queue a Redis that is down is known to be down at once.
-      useFactory: () =>
-        createCache({ stores: [createKeyv({ url: process.env['REDIS_URL'] ?? '', disableOfflineQueue: true })] }),
-    },
-  ],
-  exports: [STORE],
-})
-class StoreModule implements OnApplicationShutdown {
-  constructor(@Inject(STORE) private readonly store: Cache) {}
+/** What all processes share. */
+@Injectable()
+class SharedStore implements OnApplicationShutdown {
+  // Without its queue the client says at once that Redis is down, instead of waiting for it.
+  private readonly redis = createKeyv({ url: process.env['REDIS_URL'] ?? '', disableOfflineQueue: true });
+  readonly cache = createCache({ stores: [this.redis] });
 
   async onApplicationShutdown(): Promise<void> {
-    await this.store.disconnect();
+    await this.redis.store.disconnect(true); // `true`: also when Redis hangs
   }
 }
+
+@Module({ providers: [SharedStore], exports: [SharedStore] })
+class SharedStoreModule {}
 
 @Module({
   imports: [
     JwksModule.forRootAsync({
-      imports: [StoreModule],
-      inject: [STORE],
-      useFactory: (store: Cache) => ({
+      imports: [SharedStoreModule],
+      inject: [SharedStore],
+      useFactory: ({ cache: store }: SharedStore) => ({
         issuer: process.env['OIDC_ISSUER'] ?? '',
         audience: 'orders-api',
         cache: {
           store,
           integrityKey: process.env['JWKS_INTEGRITY_KEY'] ?? '', // whoever else writes to Redis can't plant keys
-          ttl: process.env['JWKS_TTL'] ?? '10m', // seconds, so that a minute shows what takes hours
+          ttl: process.env['JWKS_TTL'] ?? '10m', // seconds here, so that a minute shows what takes hours
           respectHeaders: false,
         },
       }),
