@@ -201,7 +201,7 @@ describe('a process whose set another one has replaced', () => {
 
   it('asks the source where the newer set has not got the key either', async () => {
     const first = await filled();
-    const second = start();
+    const second = start({ unknownKid: { refetches: 1, per: MINUTE } });
     await second.cache.get();
     await clock.pass('1s');
     await first.cache.refresh({ seen: undefined, because: 'requested' });
