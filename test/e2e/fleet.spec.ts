@@ -48,14 +48,16 @@ describe.runIf(redisAvailable())(`A fleet of ${SIZE} processes on one Redis`, { 
     await fleet.report();
     issuer.clearRequests();
     await pause(STEADY);
-    const { failed, reasons, verified, slowest } = await fleet.report();
+    const { failed, reasons, verified, slowest, storeFailures } = await fleet.report();
     const fetchedAt = issuer.requests.map(({ at }) => at);
     const lifetimes = ((fetchedAt.at(-1) ?? 0) - (fetchedAt[0] ?? 0)) / TTL;
     const perLifetime = (fetchedAt.length - 1) / lifetimes;
-    figures('fleet', { fetches: fetchedAt.length, perLifetime, verified, failed, slowest });
+    figures('fleet', { fetches: fetchedAt.length, perLifetime, verified, failed, slowest, storeFailures });
     expect({ failed, reasons }).toEqual({ failed: 0, reasons: [] });
-    // Two that find the set too old within one round trip both fetch; in a short run that counts for much.
-    expect(fetchedAt.length - 1).toBeLessThanOrEqual(1.5 * lifetimes + 2);
+    // On a busy machine: two that find the set too old within one round trip both fetch, which counts for much in a short run; and who was
+    // not answered by Redis in time fetches for itself for 5 s.
+    const busy = 2 + storeFailures * 4;
+    expect(fetchedAt.length - 1).toBeLessThanOrEqual(1.5 * lifetimes + busy);
     expect(fetchedAt.length).toBeGreaterThan(2);
   });
 
@@ -99,7 +101,7 @@ describe.runIf(redisAvailable())(`A fleet of ${SIZE} processes on one Redis`, { 
     // The first one, unless connecting takes this busy machine longer than a request waits for the store.
     const passes = async () => expect(await started.verify(token)).toMatchObject({ ok: true });
     await vi.waitFor(passes, { timeout: 10 * SECOND, interval: 100 });
-    figures('start in an outage', { misses: (await started.report()).counters.misses });
+    figures('start in an outage', { misses: (await started.report()).misses });
     await pause(TTL);
     expect(await fleet.report()).toMatchObject({ failed: 0, reasons: [] });
     await issuer.up();

@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { JwksClientOptions, KeyLookupStatus } from 'nestjs-jwks';
+import type { JwksClientOptions } from 'nestjs-jwks';
 
 const WORKER = fileURLToPath(new URL('fleet-worker.mjs', import.meta.url));
 
@@ -24,13 +24,17 @@ export interface Outcome {
 }
 
 /** What a process did since its last report. */
-export interface WorkerReport extends Pick<KeyLookupStatus, 'counters' | 'state'> {
+export interface WorkerReport {
   readonly verified: number;
   readonly failed: number;
   /** Codes of the failures. */
   readonly reasons: readonly string[];
   /** Milliseconds that the slowest verification took. */
   readonly slowest: number;
+  /** Look-ups that had to wait. */
+  readonly misses: number;
+  /** How often Redis did not answer in time, or not as it should. */
+  readonly storeFailures: number;
 }
 
 /** Processes with a client each, which verify tokens all the time. */
@@ -51,13 +55,14 @@ export class Fleet implements AsyncDisposable {
     return this.each((worker) => worker.verify(token));
   }
 
-  async report(): Promise<Pick<WorkerReport, 'verified' | 'failed' | 'reasons' | 'slowest'>> {
+  async report(): Promise<Pick<WorkerReport, 'verified' | 'failed' | 'reasons' | 'slowest' | 'storeFailures'>> {
     const reports = await this.each((worker) => worker.report());
     return {
       verified: reports.reduce((sum, { verified }) => sum + verified, 0),
       failed: reports.reduce((sum, { failed }) => sum + failed, 0),
       reasons: [...new Set(reports.flatMap(({ reasons }) => reasons))],
       slowest: Math.max(...reports.map(({ slowest }) => slowest)),
+      storeFailures: reports.reduce((sum, { storeFailures }) => sum + storeFailures, 0),
     };
   }
 
