@@ -146,7 +146,7 @@ describe.each(ADAPTERS)('an identity provider that changes under the feet of an 
     const unknown = await idp.token();
     await idp.stop();
     expect(await api.orders(token)).toEqual(ACCEPTED);
-    expect((await api.orders(unknown)).status).toBe(401);
+    expect((await api.orders(unknown)).status).toBe(503);
     expect(await api.orders(token)).toEqual(ACCEPTED);
     await idp.listen();
     await expect.poll(() => api.orders(unknown), { timeout: 8000 }).toEqual(ACCEPTED);
