@@ -4,6 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { Authenticated, JwksModule } from '../../lib/index.js';
 import { redisAvailable } from '../support/redis-server.js';
 import { ADAPTERS, Api } from './support/api.js';
+import { figures } from './support/figures.js';
 import { INTEGRITY_KEY, RedisScene, type Member } from './support/redis-scene.js';
 
 @Controller('orders')
@@ -76,6 +77,8 @@ describe.runIf(redisAvailable()).concurrent('A process that starts during an out
     await scene.issuer.up();
     const back = performance.now();
     await vi.waitFor(async () => expect((await api.call('/orders', { token })).status).toBe(200), { timeout: 5_000 });
-    expect(performance.now() - back).toBeLessThan(2_000);
+    const healed = performance.now() - back;
+    figures('healed after the return', { healed });
+    expect(healed).toBeLessThan(2_000);
   });
 });
