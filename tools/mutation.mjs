@@ -10,6 +10,7 @@ import { root, temporaryFolder } from './run.mjs';
 
 /** A mutant may turn a loop into an endless one: the tests of a room take a few seconds. */
 const PATIENCE = 120_000;
+const PATIENCE_AT_FIRST = 600_000;
 const { values: flags } = parseArgs({
   options: {
     workers: { type: 'string', default: '2' },
@@ -130,7 +131,7 @@ function ask(child, message) {
       if (answer === 'hung') child.kill('SIGKILL');
       resolve(answer);
     };
-    const timer = setTimeout(finish, PATIENCE, 'hung');
+    const timer = setTimeout(finish, message.id === 0 ? PATIENCE_AT_FIRST : PATIENCE, 'hung');
     child.once('message', finish).once('exit', () => finish('hung'));
     child.send(message);
   });

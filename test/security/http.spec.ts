@@ -138,14 +138,13 @@ describe.each(ADAPTERS)('the HTTP surface, on %s', (_, makeAdapter) => {
 
   it('G11, C13: answers a header of 16 kB of any shape', async () => {
     const size = 15_000;
+    const before = issuer.jwksRequests;
     const shapes = ['a', 'Bearer', 'Bearer ', 'bearer\t', '.', 'Bearer a.', '=', 'Bearer ,', ' ', 'Basic '];
     const calls = shapes.map((shape) => ({ headers: { authorization: shape.repeat(Math.ceil(size / shape.length)) } }));
     const long = `Bearer ${'a'.repeat(5_000)}.${'b'.repeat(5_000)}.${'c'.repeat(5_000)}`;
     for (const status of await statuses([...calls, { headers: { authorization: long } }]))
       expect([400, 401]).toContain(status);
-    expect(issuer.requests.filter(({ path }) => path.endsWith('/jwks')).length).toBeLessThanOrEqual(
-      1 + ADAPTERS.length,
-    );
+    expect(issuer.jwksRequests).toBe(before);
   });
 
   it('I15, I17: takes no token for a bearer token that is bound to a key or a certificate', async () => {
@@ -220,7 +219,7 @@ function expectPlain({ body, headers }: Answer, host = issuer.issuer): void {
   expect(Object.keys(body as object).toSorted()).toEqual(['code', 'error', 'message', 'statusCode']);
   const text = `${JSON.stringify(body)} ${headers['www-authenticate'] ?? ''}`;
   expect(text).not.toMatch(
-    /127\.0\.0\.1|localhost|https?:|\/|\.ts|\.js|node_modules|jose|undici|E[A-Z]{5,}|JWS|JWT|Error:|at /,
+    /127\.0\.0\.1|localhost|https?:|\/|\.ts|\.js|node_modules|jose|undici|E[A-Z]{5,}|JWS|JWT|Error:|\bat \w+\./,
   );
   for (const secret of [host, 'orders-api', ...issuer.kids, 'me@example.com']) expect(text).not.toContain(secret);
 }
