@@ -3,11 +3,36 @@ import { parseAst } from 'vitest/node';
 
 /** Where the tests of a room are, and those of what stands on it. */
 export const ROOMS = {
-  tokens: [['test/tokens/'], ['test/client/authenticator', 'test/client/issuers', 'test/security/', 'test/e2e/faults']],
-  keys: [['test/keys/'], ['test/tokens/', 'test/security/', 'test/sources/http-source', 'test/client/issuers']],
+  tokens: [
+    ['test/tokens/'],
+    [
+      'test/client/authenticator',
+      'test/client/issuers',
+      'test/security/http',
+      'test/security/keys-and-issuers',
+      'test/e2e/faults',
+    ],
+  ],
+  keys: [
+    ['test/keys/'],
+    [
+      'test/tokens/',
+      'test/security/http',
+      'test/security/keys-and-issuers',
+      'test/sources/http-source',
+      'test/client/issuers',
+    ],
+  ],
   auth: [
     ['test/auth/'],
-    ['test/e2e/guard', 'test/e2e/faults', 'test/e2e/passport', 'test/e2e/contexts', 'test/security/'],
+    [
+      'test/e2e/guard',
+      'test/e2e/faults',
+      'test/e2e/passport',
+      'test/e2e/contexts',
+      'test/security/http',
+      'test/security/keys-and-issuers',
+    ],
   ],
 };
 
