@@ -27,9 +27,9 @@ const told = mutants.filter((mutant) => !reasonOf(mutant));
 const equivalent = mutants.length - told.length;
 console.log(`${mutants.length} mutants, ${equivalent} of them equivalent by tools/equivalent-mutants.mjs`);
 
-// None awake: what fails now would count as a kill of every mutant.
-const queue = [...rooms.map((room) => ({ id: 0, file: room, stages: [ROOMS[room].flat()] })), ...told];
-const baseline = rooms.length;
+// None awake, before and after: what fails then counts as a kill of every mutant.
+const asleep = rooms.map((room) => ({ id: 0, file: room, stages: [ROOMS[room].flat()] }));
+const queue = [...asleep, ...told, ...asleep];
 const survivors = [];
 let next = 0;
 await Promise.all(Array.from({ length: Number(flags.workers) }, work));
@@ -103,7 +103,7 @@ async function work() {
     child ??= startWorker();
     const answer = await ask(child, { id: mutant.id, stages: mutant.stages });
     if (answer === 'hung') child = undefined;
-    if (index < baseline) {
+    if (mutant.id === 0) {
       if (answer !== '') throw new Error(`the tests of ${mutant.file} fail without any mutant (${answer})`);
     } else if (answer === '') {
       survivors.push(mutant);
@@ -123,16 +123,24 @@ function startWorker() {
   });
 }
 
+/** The name of a test that fails, '' or 'hung'. A worker that ends is no kill: it says nothing of the mutant. */
 function ask(child, message) {
-  return new Promise((resolve) => {
-    const finish = (answer) => {
+  return new Promise((resolve, reject) => {
+    const settle = (end) => (value) => {
       clearTimeout(timer);
       child.removeAllListeners();
-      if (answer === 'hung') child.kill('SIGKILL');
-      resolve(answer);
+      end(value);
     };
-    const timer = setTimeout(finish, message.id === 0 ? PATIENCE_AT_FIRST : PATIENCE, 'hung');
-    child.once('message', finish).once('exit', () => finish('hung'));
+    const hang = settle(() => {
+      child.kill('SIGKILL');
+      resolve('hung');
+    });
+    const timer = setTimeout(hang, message.id === 0 ? PATIENCE_AT_FIRST : PATIENCE);
+    child.once('message', settle(resolve));
+    child.once(
+      'exit',
+      settle((code) => reject(new Error(`the worker of mutant ${message.id} ended with ${code}`))),
+    );
     child.send(message);
   });
 }
