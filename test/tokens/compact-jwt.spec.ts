@@ -196,6 +196,9 @@ describe('what a canonical token must be', () => {
       `"${'['.repeat(100)}"`,
       `"\\"${'{'.repeat(100)}"`,
       `["\\\\",${'[],'.repeat(99)}{}]`,
+      `[${'{},'.repeat(99)}[]]`,
+      `${'['.repeat(31)}"text",null,1${']'.repeat(31)}`,
+      `${'{"x":'.repeat(31)}"text"${'}'.repeat(31)}`,
     ]) {
       const [first, second] = inside(text);
       expect(parseCompactJwt(rawToken(first, second)).claims).toEqual(JSON.parse(second as string));
