@@ -92,7 +92,7 @@ describe('JwksModule', () => {
     [{ issuer: 'https://id.example.com', audience: 'a', failover: [{ jwks: null }] }, 'failover[0].jwks'],
     [{ issuer: 'https://id.example.com', audience: 'a', http: { tls: { cert: 'no' } } }, 'http.tls'],
     [{ issuer: 'https://id.example.com', audience: 'a', http: { proxy: 'socks5://proxy' } }, 'http.proxy'],
-  ])('fails at start-up, sync and async, for %j', async (options, option) => {
+  ])('E18: fails at start-up, sync and async, for %j', async (options, option) => {
     const modules = [
       JwksModule.forRoot(options as never),
       JwksModule.forRootAsync({ useFactory: () => options as never }),
@@ -258,7 +258,7 @@ describe('prefetch', () => {
 });
 
 describe('shutdown', () => {
-  it('ends what is under way and leaves nothing that keeps the process', async () => {
+  it('R35: ends what is under way and leaves nothing that keeps the process', async () => {
     const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
     const before = timers();
     await issuer.slow('1m');

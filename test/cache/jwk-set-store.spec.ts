@@ -35,7 +35,7 @@ function entryAt(fetchedAt: number): StoreEntry {
 }
 
 describe('JwkSetStore', () => {
-  it('gives back what it was given, and nothing that is not newer', async () => {
+  it('R31: gives back what it was given, and nothing that is not newer', async () => {
     await store.write(entryAt(clock.now()));
     expect((await store.read())?.set.toJSON()).toEqual(set.toJSON());
     expect(await store.read(clock.now())).toBeUndefined();
@@ -49,13 +49,13 @@ describe('JwkSetStore', () => {
     expect(cache.ttls.size).toBe(1);
   });
 
-  it('never lets an older entry replace a newer one', async () => {
+  it('H4: never lets an older entry replace a newer one', async () => {
     await store.write(entryAt(clock.now()));
     await store.write(entryAt(clock.now() - 1));
     expect((await store.read())?.fetchedAt).toBe(clock.now());
   });
 
-  it('overwrites junk, other versions and entries from the future, and tells of them', async () => {
+  it('R28: overwrites junk, other versions and entries from the future, and tells of them', async () => {
     for (const junk of [
       'junk',
       { version: 0 },
@@ -90,7 +90,7 @@ describe('JwkSetStore', () => {
     expect(await guarded.read()).toBeDefined();
   });
 
-  it('waits 250 ms for a store that hangs, then leaves it alone for 5 seconds', async () => {
+  it('R27: waits 250 ms for a store that hangs, then leaves it alone for 5 seconds', async () => {
     cache.hangs();
     const first = watch(store.read());
     await clock.pass(249);
@@ -134,7 +134,7 @@ describe('JwkSetStore', () => {
     expect(unhandled).toEqual([]);
   });
 
-  it('leaves a store that fails alone for 5 seconds, and tells once', async () => {
+  it('R26, R30: leaves a store that fails alone for 5 seconds, and tells once', async () => {
     cache.fails();
     expect(await store.read()).toBeUndefined();
     await store.write(entryAt(clock.now()));

@@ -22,7 +22,7 @@ const outages: [string, (rig: Rig) => void][] = [
 ];
 
 describe.each(outages)('an endpoint that %s for hours', (name, begin) => {
-  it('harms no good token to the end of staleIfError, and lets none pass a millisecond longer', async () => {
+  it('H3, R34: harms no good token to the end of staleIfError, and lets none pass a millisecond longer', async () => {
     const made = rig({ staleIfError: 3 * HOUR });
     const { cache, source, clock } = made;
     source.publishes([key]);
@@ -48,7 +48,7 @@ describe.each(outages)('an endpoint that %s for hours', (name, begin) => {
     expect(source.mostAtOnce).toBe(1);
   });
 
-  it('is asked as the backoff says, and the recovery noticed within one step of it', async () => {
+  it('G7: is asked as the backoff says, and the recovery noticed within one step of it', async () => {
     const made = rig();
     const { cache, source, clock } = made;
     source.publishes([key]);
@@ -139,7 +139,7 @@ describe('attempts during an outage', () => {
 });
 
 describe('a process that starts during an outage', () => {
-  it('answers at once while backing off, and heals within two seconds of the return at its start', async () => {
+  it('R33: answers at once while backing off, and heals within two seconds of the return at its start', async () => {
     const made = rig();
     const { cache, source, clock } = made;
     source.fails();

@@ -67,7 +67,7 @@ describe('RefetchBudget', () => {
     expect(budget.isAbsent(second, 'a', 'RS256')).toBe(false);
   });
 
-  it('remembers a thousand and no more', () => {
+  it('G9: remembers a thousand and no more', () => {
     const budget = new RefetchBudget({ refetches: 3, per: 1_000 }, new ManualClock());
     const set = {};
     for (let index = 0; index < 1_500; index += 1) budget.rememberAbsent(set, `k${index}`, 'RS256');

@@ -24,7 +24,7 @@ describe('an empty cache', () => {
     expect(cache.status().state).toBe('empty');
   });
 
-  it('makes one load for a thousand who ask at once, for the set, for the same key, for different keys', async () => {
+  it('G10: makes one load for a thousand who ask at once, for the set, for the same key, for different keys', async () => {
     const { cache, source } = rig();
     source.publishes([key, next]);
     const asked = Array.from({ length: 1_000 }, (_, index) =>
@@ -151,7 +151,7 @@ describe('a fresh set', () => {
     expect(cache.status()).not.toHaveProperty('freshUntil');
   });
 
-  it('does not care for a wall clock that is set back or forward', async () => {
+  it('R24, R25: does not care for a wall clock that is set back or forward', async () => {
     const { cache, source, clock } = rig();
     source.publishes([key]);
     await cache.get();
@@ -392,7 +392,7 @@ describe('an expired set', () => {
 });
 
 describe('a set that lost all its usable keys', () => {
-  it('serves to the end of its freshness and not past it, until an attempt brings a set', async () => {
+  it('R13: serves to the end of its freshness and not past it, until an attempt brings a set', async () => {
     const { cache, source, clock, tellings } = rig();
     source.publishes([key]);
     const set = await cache.get();

@@ -30,7 +30,7 @@ async function warmRig(options: RigOptions = {}): Promise<Rig> {
 }
 
 describe('a kid that the set lacks', () => {
-  it('is found by one reload that a thousand share, and nobody who knows its key waits', async () => {
+  it('R18: is found by one reload that a thousand share, and nobody who knows its key waits', async () => {
     const { cache, source, clock, tellings } = await warmRig();
     source.publishes([key(0), key(1)]);
     source.latency = 100;
@@ -46,7 +46,7 @@ describe('a kid that the set lacks', () => {
     expect(cache.findByKid('a')).toBe(first);
   });
 
-  it('is found on first use after a second and a third rotation within 30 seconds too', async () => {
+  it('R19: is found on first use after a second and a third rotation within 30 seconds too', async () => {
     const { cache, source, clock } = await warmRig();
     for (const index of [1, 2, 3]) {
       await clock.pass('5s');
@@ -59,7 +59,7 @@ describe('a kid that the set lacks', () => {
     expect(cache.status().counters.rotations).toBe(3);
   });
 
-  it('is found on first use where the set is completely another', async () => {
+  it('R22: is found on first use where the set is completely another', async () => {
     const { cache, source } = await warmRig();
     source.publishes([key(1)]);
     expect((await look(cache, 'b')).kid).toBe('b');
@@ -126,7 +126,7 @@ describe('a kid that the set lacks', () => {
     expect(source.loads).toBe(3);
   });
 
-  it('does not make its caller wait longer than the deadline in all', async () => {
+  it('G10: does not make its caller wait longer than the deadline in all', async () => {
     const { cache, source, clock } = await warmRig();
     await clock.pass('8m');
     source.latency = 7 * SECOND;
@@ -173,7 +173,7 @@ describe('a flood of invented kids', () => {
   };
 
   it.each(outages)(
-    'costs three refetches in 30 seconds and no good request while the endpoint %s',
+    'G6: costs three refetches in 30 seconds and no good request while the endpoint %s',
     async (name, begin) => {
       const perSecond = name === 'is up' ? 250 : 80;
       const made = await warmRig();
@@ -207,7 +207,7 @@ describe('a flood of invented kids', () => {
     },
   );
 
-  it('lets a key through that was published meanwhile, with the next refetch at the latest', async () => {
+  it('G8: lets a key through that was published meanwhile, with the next refetch at the latest', async () => {
     const { cache, source, clock } = await warmRig();
     for (let index = 0; index < 5; index += 1) await look(cache, `x${index}`).catch(() => undefined);
     source.publishes([key(0), key(1)]);
@@ -268,7 +268,7 @@ describe('during an outage', () => {
 });
 
 describe('a removed key', () => {
-  it('is refused within the freshness of the set that had it', async () => {
+  it('B14, R21: is refused within the freshness of the set that had it', async () => {
     const { cache, source, clock } = rig();
     source.publishes([key(0), key(1)]);
     await cache.get();
@@ -283,7 +283,7 @@ describe('a removed key', () => {
     await expect(look(cache, 'b')).rejects.toThrow(SigningKeyNotFoundError);
   });
 
-  it('that an old answer of a cache on the way took away is learnt again', async () => {
+  it('R20: that an old answer of a cache on the way took away is learnt again', async () => {
     const { cache, source, clock } = await warmRig();
     source.answers(async ({ reload }) => answerOf(reload ? [key(0), key(1)] : [key(0)]));
     for (let round = 0; round < 5; round += 1) {
@@ -296,7 +296,7 @@ describe('a removed key', () => {
 });
 
 describe('refresh after a bad signature', () => {
-  it('brings new material under an old kid, by one reload that all share', async () => {
+  it('R23: brings new material under an old kid, by one reload that all share', async () => {
     const { cache, source, clock, tellings } = await warmRig();
     const seen = cache.held();
     const other = { ...key(1), jwk: { ...key(1).jwk, kid: 'a' } };

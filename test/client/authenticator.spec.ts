@@ -57,7 +57,7 @@ describe('validate', () => {
     expect(await faultOf(jwks.authenticate(good))).toBe(error);
   });
 
-  it('runs for each verification, verify() included, and never for a bad token', async () => {
+  it('I18: runs for each verification, verify() included, and never for a bad token', async () => {
     const validate = vi.fn(() => true);
     const jwks = jwksWith({ validate });
     await jwks.verify(good);

@@ -109,7 +109,7 @@ describe('the store of an issuer', () => {
     expect(sets()[0]?.[0]).toMatch(/orders:v1:[\w-]{43}$/);
   });
 
-  it('is not believed where an entry lacks its HMAC', async () => {
+  it('H1: is not believed where an entry lacks its HMAC', async () => {
     const { store, sets } = openStore();
     const plain = await options();
     await settled(clientOf({ ...plain, cache: { store } }), () => sets().length === 1);

@@ -9,7 +9,7 @@ const KID = 'the-kid';
 
 describe('one issuer', () => {
   it.each(['https://id.example.com', 'https://ID.example.com/', 'https://id.example.com/?', '', undefined, 'null'])(
-    'never stands in for another: %s',
+    'F6: never stands in for another: %s',
     async (iss) => {
       const key = await testKey();
       const server = await startServer();
@@ -78,7 +78,7 @@ describe('several issuers', () => {
     it.each([
       [A, B],
       [B, A],
-    ])('never verify a token with the key of another, cold (%s first)', async (first, second) => {
+    ])('F1: never verify a token with the key of another, cold (%s first)', async (first, second) => {
       const { jwks } = await twoIssuers(stores[where]?.());
       expect(await faultOf(jwks.verify(await token(first, second)))).toMatchObject({ code: 'signature_invalid' });
       expect((await jwks.verify(await token(first, first))).issuer).toBe(first);
@@ -86,7 +86,7 @@ describe('several issuers', () => {
       expect((await jwks.verify(await token(second, second))).issuer).toBe(second);
     });
 
-    it('never meet among concurrent first requests', async () => {
+    it('F2: never meet among concurrent first requests', async () => {
       const { jwks, server } = await twoIssuers({ ...stores[where]?.(), unknownKid: { refetches: 0 } });
       const pairs = [A, B].flatMap((iss) => [A, B].map((signer) => ({ iss, signer })));
       const rounds = Array.from({ length: 100 }, (_, index) => pairs[index % 4] as (typeof pairs)[0]);
@@ -123,7 +123,7 @@ describe('several issuers', () => {
     });
   });
 
-  it('cost no request where a token names none of them, and leave nothing behind', async () => {
+  it('F4: cost no request where a token names none of them, and leave nothing behind', async () => {
     const { jwks, server } = await twoIssuers();
     const outsiders = Array.from({ length: 1_000 }, (_, index) => `https://evil-${index}.example.com`);
     const others = [`${A}/`, A.toUpperCase(), ` ${A}`, `${A}\0`, '__proto__', 'constructor', ''];
@@ -176,7 +176,7 @@ describe('several issuers', () => {
 });
 
 describe('issuers in one store', () => {
-  it('do not meet, however their names are chosen', async () => {
+  it('F3: do not meet, however their names are chosen', async () => {
     const store = createCache({ stores: [new Keyv()] });
     const names = ['a', 'a:b', 'a","b', 'https://a', 'a|b', 'jwks:v1:', '__proto__', 'false', 'é', 'e\u0301'];
     const services = await Promise.all(
@@ -198,7 +198,7 @@ describe('issuers in one store', () => {
     }
   });
 
-  it('are told apart by where the keys come from, failover included', async () => {
+  it('H2: are told apart by where the keys come from, failover included', async () => {
     const store = createCache({ stores: [new Keyv()] });
     const server = await startServer();
     const [mine, planted] = [await testKey('ES256', 'mine'), await testKey('ES256', 'planted')];

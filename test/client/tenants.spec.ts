@@ -123,7 +123,7 @@ describe('a resolver of issuers', () => {
     expect(unhandled).not.toHaveBeenCalled();
   });
 
-  it('does not open the network to whoever registers a tenant', async () => {
+  it('F9: does not open the network to whoever registers a tenant', async () => {
     const issuer = await startIssuer();
     const entry = { issuer: issuer.issuer };
     const token = await issuer.sign();
@@ -163,7 +163,7 @@ describe('Tenants', () => {
     return { made, parts, tenants: new Tenants(parts as never) };
   }
 
-  it('remembers the 1,000 used last and retires the others', async () => {
+  it('R37: remembers the 1,000 used last and retires the others', async () => {
     const { tenants, parts, made } = scripted();
     for (let index = 0; index < 1_000; index += 1) await tenants.trusted(`t${index}`);
     await tenants.trusted('t0');

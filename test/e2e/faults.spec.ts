@@ -193,7 +193,7 @@ describe.each(ADAPTERS)('the answers to faults, on %s', (_, makeAdapter) => {
       }
     });
 
-    it('takes a token in the query for none', async () => {
+    it('C16: takes a token in the query for none', async () => {
       const answer = await api.call(`${path}?access_token=${await issuer.sign()}`);
       expect(answer).toMatchObject({ status: 401, body: { code: 'token_missing' } });
     });
@@ -219,7 +219,7 @@ describe.each(ADAPTERS)('the answers to faults, on %s', (_, makeAdapter) => {
         (token: string) => ({ headers: { authorization: `Bearer ${token}, Bearer ${token}` } }),
       ],
       ['two words', (token: string) => ({ token: `${token} ${token}` })],
-    ])('refuses to choose between %s', async (_name, callWith) => {
+    ])('C15: refuses to choose between %s', async (_name, callWith) => {
       const answer = await api.call(path, callWith(await issuer.sign()) as CallOptions);
       expect(answer.status).toBe(400);
       expect(answer.headers['www-authenticate']).toBe(
@@ -283,7 +283,7 @@ describe.each(ADAPTERS)('the answers while keys cannot be had, on %s', (_, makeA
   ] as const;
 
   describe.each(['/authenticated', '/passport'])('through %s', (path) => {
-    it.each(outages)('are 503 with Retry-After, and no challenge: %s', async (_name, breakIt, code) => {
+    it.each(outages)('I6: are 503 with Retry-After, and no challenge: %s', async (_name, breakIt, code) => {
       await using issuer = await TestIssuer.start({ audience: AUDIENCE });
       const token = await issuer.sign();
       await breakIt(issuer);

@@ -327,7 +327,7 @@ describe.each(ADAPTERS)('the guard in front of a whole application, on %s', (_, 
     ['HEAD', '/orders/probe', 401, 200],
     ['OPTIONS', '/orders/preflight', 401, 200],
     ['HEAD', '/orders/public', 200, 200],
-  ])('guards %s %s', async (method, path, without, with_) => {
+  ])('I2: guards %s %s', async (method, path, without, with_) => {
     expect((await api.call(path, { method })).status).toBe(without);
     expect((await api.call(path, { method, token: await issuer.sign() })).status).toBe(with_);
   });
@@ -380,7 +380,7 @@ describe.each(ADAPTERS)('the guard in front of a whole application, on %s', (_, 
     expect(answer.status).toBe(status);
   });
 
-  it('answers every Authorization header with 400 or 401, and lives on', async () => {
+  it('I4: answers every Authorization header with 400 or 401, and lives on', async () => {
     const faults: unknown[] = [];
     const note = (fault: unknown) => faults.push(fault);
     process.on('unhandledRejection', note).on('uncaughtException', note);
@@ -434,7 +434,7 @@ class UnguardedController {
 }
 
 describe.each(ADAPTERS)('the guard on some routes, on %s', (_, makeAdapter) => {
-  it('gives the claims of nobody to a handler that has no guard', async () => {
+  it('I3: gives the claims of nobody to a handler that has no guard', async () => {
     const issuer = await TestIssuer.start();
     const api = await Api.start(makeAdapter, {
       imports: [JwksModule.forRoot(issuer.options())],

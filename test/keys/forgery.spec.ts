@@ -11,7 +11,7 @@ const signingInput = (alg: string, sub: string) => `${encode({ alg, kid: 'forged
 describe('an RSA key with e = 1', () => {
   const jwk = { kty: 'RSA', kid: 'forged', e: 'AQ', n: Buffer.alloc(256, 0xff).toString('base64url') };
 
-  it('lets anybody sign: the padded digest is its own signature', async () => {
+  it('D8: lets anybody sign: the padded digest is its own signature', async () => {
     const input = signingInput('RS256', 'forged-e1');
     const digestInfo = Buffer.concat([
       Buffer.from('3031300d060960864801650304020105000420', 'hex'),
@@ -51,7 +51,7 @@ describe('an Ed25519 key of low order', () => {
   });
 
   it.each(encodings.map((octets) => [octets.toString('hex'), octets] as const))(
-    'lets anybody sign, and is refused: %s',
+    'D12: lets anybody sign, and is refused: %s',
     (_, octets) => {
       // R the neutral point and S = 0 fit every message whose hash the order of the key divides: one in 8, or more.
       const signature = Buffer.concat([Buffer.from([1]), Buffer.alloc(63)]);

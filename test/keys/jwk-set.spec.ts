@@ -64,14 +64,14 @@ describe('JwkSet.parse', () => {
     expect(error).toMatchObject({ bridged: false, retryable: false, failsOver: true });
   });
 
-  it('accepts 1,000 entries and refuses 1,001', () => {
+  it('G5: accepts 1,000 entries and refuses 1,001', () => {
     const keys = Array.from({ length: 1_000 }, (_, index) => ({ ...rsa, kid: `k${index}` }));
     expect(JwkSet.parse({ keys }).size).toBe(1_000);
     keys.push(keys[0] as (typeof keys)[0]);
     expect(refusalOf({ keys })).toMatchObject({ message: 'The JWK Set has 1001 keys, more than 1000', bridged: true });
   });
 
-  it('drops one bad entry of each kind beside a good key', async () => {
+  it('R17: drops one bad entry of each kind beside a good key', async () => {
     const { privateJwk } = await testKey('ES256', 'private');
     const deep = JSON.parse(`${'['.repeat(50_000)}${']'.repeat(50_000)}`);
     const bad: [unknown, RegExp][] = [
@@ -179,7 +179,7 @@ describe('JwkSet.select', () => {
     expect(set.select({ kid: 'same', alg: 'ES256' })?.kty).toBe('EC');
   });
 
-  it('takes none of several namesakes that fit', () => {
+  it('B7: takes none of several namesakes that fit', () => {
     const set = parse({ ...rsa, kid: 'same' }, { ...otherRsa, kid: 'same' });
     expect(set.select({ kid: 'same', alg: 'RS256' })).toBeUndefined();
   });
@@ -195,7 +195,7 @@ describe('JwkSet.select', () => {
     expect(parse(rsa, otherRsa).select({ alg: 'RS256' })).toBeUndefined();
   });
 
-  it('never takes an empty kid for an absent one, nor a key without kid for any kid', () => {
+  it('B4, B9: never takes an empty kid for an absent one, nor a key without kid for any kid', () => {
     const set = parse({ ...rsa, kid: undefined });
     expect(set.select({ kid: '', alg: 'RS256' })).toBeUndefined();
     expect(set.select({ kid: 'undefined', alg: 'RS256' })).toBeUndefined();

@@ -125,7 +125,7 @@ describe('an unusable JWK', () => {
     }
   });
 
-  it('is a private key of any kind, or a secret', async () => {
+  it('B12, B13: is a private key of any kind, or a secret', async () => {
     for (const alg of ALGS) expect(reasonOf((await testKey(alg)).privateJwk)).toContain('has private members');
     expect(reasonOf({ kty: 'oct', k: 'c2VjcmV0' })).toBe(
       'has private members (k): a secret key was published, treat it as compromised',
@@ -139,7 +139,7 @@ describe('an unusable JWK', () => {
     ['', 'has the use "", not "sig"'],
     [null, 'has a "use" that is not a string'],
     [['sig'], 'has a "use" that is not a string'],
-  ])('has the use %j', (use, reason) => {
+  ])('B10: has the use %j', (use, reason) => {
     expect(reasonOf({ ...rsa, use })).toBe(reason);
   });
 
@@ -155,7 +155,7 @@ describe('an unusable JWK', () => {
     [null, 'has "key_ops" that are not an array of strings'],
     [{ 0: 'verify', length: 1 }, 'has "key_ops" that are not an array of strings'],
     [['verify', 1], 'has "key_ops" that are not an array of strings'],
-  ])('has the operations %j', (operations, reason) => {
+  ])('B11: has the operations %j', (operations, reason) => {
     expect(reasonOf({ ...rsa, key_ops: operations })).toBe(reason);
   });
 
@@ -181,7 +181,7 @@ describe('an unusable JWK', () => {
     expect(reasonOf({ ...good[like], alg: null })).toBe('has an "alg" that is not a string');
   });
 
-  it.each([31, 32, 1_000, 50_000])('is nested: %i levels below a member', (depth) => {
+  it.each([31, 32, 1_000, 50_000])('G4: is nested: %i levels below a member', (depth) => {
     const tooDeep = depth > 31 ? 'is nested more than 32 levels deep' : undefined;
     expect(reasonOf({ ...rsa, note: nested(depth) })).toBe(tooDeep);
     expect(reasonOf({ ...rsa, note: JSON.parse(`${'{"a":'.repeat(depth)}0${'}'.repeat(depth)}`) })).toBe(tooDeep);
@@ -195,7 +195,7 @@ describe('an unusable JWK', () => {
 });
 
 describe('an unusable RSA key', () => {
-  it.each([512, 1_024, 2_040, 2_047, 8_193, 16_384])('has a modulus of %i bits', (bits) => {
+  it.each([512, 1_024, 2_040, 2_047, 8_193, 16_384])('D7, D10: has a modulus of %i bits', (bits) => {
     expect(reasonOf({ ...rsa, n: modulus(bits) })).toBe(`has an RSA modulus of ${bits} bits, outside 2048 to 8192`);
   });
 
@@ -221,7 +221,7 @@ describe('an unusable RSA key', () => {
     ['3', [3], 'under 65537'],
     ['65535', [255, 255], 'under 65537'],
     ['257 bits', [1, ...Buffer.alloc(32, 0xff)], 'is too large'],
-  ])('has the exponent %s', (_, e, reason) => {
+  ])('D8: has the exponent %s', (_, e, reason) => {
     expect(reasonOf({ ...rsa, e: base64url(e) })).toMatch(reason);
   });
 
@@ -296,7 +296,7 @@ describe('an unusable EC key', () => {
     expect(reasonOf({ ...ec, crv: 256 })).toBe('has a curve, which is not one of P-256, P-384, P-521');
   });
 
-  it.each(['ES256', 'ES384', 'ES512'])('has a point off the curve of %s', (alg) => {
+  it.each(['ES256', 'ES384', 'ES512'])('D11: has a point off the curve of %s', (alg) => {
     const jwk = good[alg] as { x: string; y: string };
     const size = Buffer.from(jwk.x, 'base64url').length;
     const off = Buffer.from(jwk.y, 'base64url');

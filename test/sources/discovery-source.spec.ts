@@ -186,7 +186,7 @@ describe('the set of an issuer', () => {
       ['a path more', (origin: string) => `${origin}/tenant`],
       ['a list', (origin: string) => [origin]],
       ['no URL', () => 'an issuer'],
-    ])('when the document is of an issuer with %s', async (_, named) => {
+    ])('F7: when the document is of an issuer with %s', async (_, named) => {
       server.on(OIDC, { body: metadata({ issuer: named(server.origin) }) }).on(OAUTH, { body: metadata() });
       expect(await fault(discovery().load(requestWith()))).toMatchObject({
         code: 'jwks_unavailable',
@@ -216,7 +216,7 @@ describe('the set of an issuer', () => {
       null,
       5,
       ['https://id.example.com/jwks'],
-    ])('when the document names the jwks_uri %j', async (jwksUri) => {
+    ])('F8: when the document names the jwks_uri %j', async (jwksUri) => {
       server.on(OIDC, { body: metadata({ jwks_uri: jwksUri }) });
       const error = await fault(discovery().load(requestWith()));
       expect(error).toMatchObject({ code: 'jwks_unavailable', retryable: false });
@@ -272,7 +272,7 @@ describe('the set of an issuer', () => {
       expect(paths()).toEqual(['/jwks', OIDC, '/jwks', '/jwks']);
     });
 
-    it('comes from the new URL once discovery has been read again', async () => {
+    it('R40: comes from the new URL once discovery has been read again', async () => {
       server.on(OIDC, { body: metadata({ jwks_uri: server.url('/moved') }) });
       expect(await kidsOf(source)).toEqual([key.kid]);
       await clock.pass(HOUR);
@@ -286,7 +286,7 @@ describe('the set of an issuer', () => {
       expect(server.requestsTo('/moved').every(({ headers }) => !('if-none-match' in headers))).toBe(true);
     });
 
-    it('is not held up by discovery that fails, and discovery is left alone for a minute', async () => {
+    it('R39: is not held up by discovery that fails, and discovery is left alone for a minute', async () => {
       server.on(OIDC, { status: 500 });
       await clock.pass(HOUR);
       for (let load = 0; load < 3; load += 1) expect(await kidsOf(source)).toEqual([key.kid]);

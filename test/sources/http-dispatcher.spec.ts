@@ -123,7 +123,7 @@ describe('a transport', () => {
     it.each([
       ['has expired', 'expired', 'CERT_HAS_EXPIRED'],
       ['is for another host', 'elsewhere', 'ERR_TLS_CERT_ALTNAME_INVALID'],
-    ] as const)('refuses a certificate that %s', async (_, which, code) => {
+    ] as const)('R3: refuses a certificate that %s', async (_, which, code) => {
       const https = await secured(certificates[which]);
       const fault = await faultOf(transportOf({ tls: { ca: certificates.ca } }), https.url());
       expect(fault.message).toContain(`(${code})`);
@@ -307,7 +307,7 @@ describe('a transport', () => {
       '[::ffff:127.0.0.1]',
       '169.254.169.254',
       '[fd00:ec2::254]',
-    ])('refuses http://%s', async (host) => {
+    ])('F9: refuses http://%s', async (host) => {
       const { transport } = guarded();
       const fault = await faultOf(transport, `http://${host}:${new URL(server.origin).port}/`);
       expect(fault).toMatchObject({ code: 'jwks_unavailable', retryable: false, failsOver: true });
@@ -315,7 +315,7 @@ describe('a transport', () => {
       expect(server.requests).toHaveLength(0);
     });
 
-    it('refuses a name by what it resolves to', async () => {
+    it('F9: refuses a name by what it resolves to', async () => {
       const { transport, asked } = guarded({ tls: { ca: certificates.ca } }, ['127.0.0.1', '10.0.0.1', '::1']);
       for (const protocol of ['http', 'https']) {
         const fault = await faultOf(transport, `${protocol}://id.example.com:${new URL(server.origin).port}/jwks`);

@@ -43,7 +43,7 @@ describe('one exchange', () => {
     );
   }
 
-  it('is one plain GET with its own headers and nothing of the surroundings', async () => {
+  it('F11: is one plain GET with its own headers and nothing of the surroundings', async () => {
     server.on('/jwks?secret=1', { body: '{}' });
     const answer = await get({ headers: { 'X-Api-Key': 'k', Accept: 'application/json' } });
     expect(text(answer.body)).toBe('{}');
@@ -57,7 +57,7 @@ describe('one exchange', () => {
     expect(server.requests[1]?.headers.accept).toBe('application/jwk-set+json, application/json');
   });
 
-  it('asks fetch for no redirects and no credentials', async () => {
+  it('F10: asks fetch for no redirects and no credentials', async () => {
     const fetch = vi.fn<typeof globalThis.fetch>(async () => new Response('{}'));
     await get({}, fetch);
     expect(fetch).toHaveBeenCalledWith(
@@ -81,7 +81,7 @@ describe('one exchange', () => {
   });
 
   it.each([201, 204, 206, 301, 302, 307, 308, 400, 401, 404, 500])(
-    'hands out a status of %i without its body',
+    'R8, R9: hands out a status of %i without its body',
     async (status) => {
       server.on('/jwks?secret=1', {
         status,
@@ -105,7 +105,7 @@ describe('one exchange', () => {
     ['stops in the middle of the body', { body: '{"keys":[]}', fault: 'stall-in-body' }],
     ['comes a byte at a time', { body: ' ', fault: 'drip' }],
   ])('that %s', (_, reply) => {
-    it('ends at the deadline, says so, may be tried again, and frees its socket', async () => {
+    it('G3, R4: ends at the deadline, says so, may be tried again, and frees its socket', async () => {
       server.on('/jwks?secret=1', reply);
       const attempt = fault(get());
       await server.received();
@@ -123,7 +123,7 @@ describe('one exchange', () => {
     ['a reset in the body', { body: '{"keys":[]}', fault: 'reset-in-body' }],
     ['a body shorter than its length', { body: '{"keys":[]}', fault: 'truncate' }],
     ['a body that is not the gzip it says', { body: '{"keys":[]}', headers: { 'content-encoding': 'gzip' } }],
-  ])('takes %s for a connection fault that a retry may heal', async (_, reply) => {
+  ])('R2, R10: takes %s for a connection fault that a retry may heal', async (_, reply) => {
     server.on('/jwks?secret=1', reply);
     expect(await fault(get())).toMatchObject({
       code: 'jwks_unavailable',
@@ -141,7 +141,7 @@ describe('one exchange', () => {
     expect(error.cause).toBeInstanceOf(TypeError);
   });
 
-  it('names a host that does not resolve', async () => {
+  it('R1: names a host that does not resolve', async () => {
     const exchange = new HttpExchange(settings, createTransport({ allowPrivateAddresses: true, proxy: false }), clock);
     const error = await fault(exchange.get({ url: 'http://nowhere.invalid/jwks', headers: {}, signal: signal() }));
     expect(error.message).toMatch(/^http:\/\/nowhere\.invalid\/jwks could not be reached \((ENOTFOUND|EAI_AGAIN)\)$/);
@@ -164,7 +164,7 @@ describe('one exchange', () => {
     expect(await fault(get({ maxResponseSize: size }))).toMatchObject({ code: 'jwks_invalid' });
   });
 
-  it('keeps memory flat while a gzip bomb explodes', async () => {
+  it('G2: keeps memory flat while a gzip bomb explodes', async () => {
     const bomb = gzipSync(Buffer.alloc(60_000_000, ' '));
     expect(bomb.length).toBeLessThan(60_000);
     server.on('/jwks?secret=1', { body: bomb, headers: { 'content-encoding': 'gzip' } });
@@ -177,12 +177,12 @@ describe('one exchange', () => {
     await server.idle();
   });
 
-  it('refuses a long chain of encodings', async () => {
+  it('G2: refuses a long chain of encodings', async () => {
     server.on('/jwks?secret=1', { body: '{}', headers: { 'content-encoding': Array(1_000).fill('gzip').join(', ') } });
     expect(await fault(get())).toMatchObject({ code: 'jwks_unavailable' });
   });
 
-  it('hangs up on an endless body as soon as the cap is passed', async () => {
+  it('G1: hangs up on an endless body as soon as the cap is passed', async () => {
     let sent = 0;
     server.on('/jwks?secret=1', { body: endless((bytes) => (sent += bytes)) });
     expect(await fault(get())).toMatchObject({ code: 'jwks_invalid' });
@@ -205,7 +205,7 @@ describe('one exchange', () => {
   });
 
   describe('with a fetch of the application that misbehaves', () => {
-    it('fails where it throws at once', async () => {
+    it('R36: fails where it throws at once', async () => {
       const thrown = new Error('https://user:password@host/?secret=1');
       const error = await fault(
         get({}, () => {
@@ -245,7 +245,7 @@ describe('one exchange', () => {
       expect(await fault(get({}, async () => junk))).toMatchObject({ code: 'jwks_unavailable', failsOver: true });
     });
 
-    it('fails at the deadline where it never settles and ignores its signal', async () => {
+    it('R36: fails at the deadline where it never settles and ignores its signal', async () => {
       const attempt = fault(get({}, () => new Promise(() => undefined)));
       await clock.pass(5_000);
       expect((await attempt).message).toContain('timed out');
@@ -282,7 +282,7 @@ describe('one exchange', () => {
 describe('the text of an answer', () => {
   const json = '{"keys":[]}';
 
-  it('may begin with a byte order mark', () => {
+  it('R15: may begin with a byte order mark', () => {
     expect(parseJson(Buffer.from(`\ufeff${json}`), 'http://a/')).toEqual({ keys: [] });
   });
 
@@ -294,7 +294,7 @@ describe('the text of an answer', () => {
     ['NaN', Buffer.from('{"keys":[NaN]}')],
     ['a trailing comma', Buffer.from('{"keys":[],}')],
     ['a comment', Buffer.from('{"keys":[]/**/}')],
-  ])('is refused when it is %s, without being quoted', (_, body) => {
+  ])('R12, R15, R16: is refused when it is %s, without being quoted', (_, body) => {
     const attempt = () => parseJson(body, 'https://id.example.com/jwks?secret=1');
     expect(attempt).toThrow(
       expect.objectContaining({ code: 'jwks_invalid', retryable: false, failsOver: true, bridged: true }),

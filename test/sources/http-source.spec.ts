@@ -64,7 +64,7 @@ describe('a set at a URL', () => {
   });
 
   it.each(['text/plain', 'application/octet-stream', 'text/html', ''])(
-    'is taken with the content type %j',
+    'R11: is taken with the content type %j',
     async (type) => {
       answering({ headers: { 'content-type': type } });
       expect((await load()).set.size).toBe(1);
@@ -80,7 +80,7 @@ describe('a set at a URL', () => {
     ['a string', '"keys"'],
     ['1,001 keys', { keys: Array(1_001).fill({ kty: 'x' }) }],
     ['2 MiB', Buffer.alloc(2_097_152, ' ')],
-  ])('is refused when it is %s, and the stale set may serve', async (_, body) => {
+  ])('R14: is refused when it is %s, and the stale set may serve', async (_, body) => {
     answering({ body });
     expect(await fault(load())).toMatchObject({
       code: 'jwks_invalid',
@@ -90,7 +90,7 @@ describe('a set at a URL', () => {
     });
   });
 
-  it('is refused when it lost its keys, and the stale set may not serve', async () => {
+  it('R13: is refused when it lost its keys, and the stale set may not serve', async () => {
     answering({ body: { keys: [] } });
     expect(await fault(load())).toMatchObject({ code: 'jwks_invalid', bridged: false });
   });
@@ -106,7 +106,7 @@ describe('a set at a URL', () => {
     ...[400, 401, 403, 404, 410, 451].map((status) => [status, false] as const),
     ...[408, 429, 500, 502, 503, 504].map((status) => [status, true] as const),
     ...[201, 202, 203, 204, 206, 301, 302, 303, 307, 308, 304].map((status) => [status, false] as const),
-  ])('cannot be had with a status of %i: may be tried again %s', async (status, retryable) => {
+  ])('R5, R7: cannot be had with a status of %i: may be tried again %s', async (status, retryable) => {
     server.on('/jwks', { status, headers: { location: server.url('/elsewhere') } });
     const error = await fault(load());
     expect(error).toMatchObject({ code: 'jwks_unavailable', retryable, failsOver: true, bridged: true });
@@ -121,7 +121,7 @@ describe('a set at a URL', () => {
     ['Thu, 01 Jan 2025 00:00:00 GMT', undefined],
     ['-5', undefined],
     ['soon', undefined],
-  ])('says with Retry-After: %s when it may be asked again', async (value, retryAfter) => {
+  ])('R6: says with Retry-After: %s when it may be asked again', async (value, retryAfter) => {
     for (const status of [429, 503]) {
       server.on('/jwks', { status, headers: { 'retry-after': value } });
       expect((await fault(load())).retryAfter).toBe(retryAfter);
@@ -186,7 +186,7 @@ describe('a set at a URL', () => {
       expect(second.set).not.toBe(first.set);
     });
 
-    it('keeps those of another source to itself, and takes no 304 then', async () => {
+    it('R9: keeps those of another source to itself, and takes no 304 then', async () => {
       answering({ headers: validators });
       const first = await load();
       server.on('/jwks', { status: 304 });

@@ -172,7 +172,7 @@ describe('a source that is asked again', () => {
     expect(inner.closed).toBe(1);
   });
 
-  it('gets over a kept connection that the server has dropped in the meantime', async () => {
+  it('R38: gets over a kept connection that the server has dropped in the meantime', async () => {
     const server = await ScriptedServer.start();
     try {
       server.on('/jwks', { body: { keys: [(await testKey()).jwk] } });

@@ -87,6 +87,12 @@ describe.each(['RS256', 'ES256', 'EdDSA'])('the encoding of a token signed with 
 });
 
 describe('what a canonical token must be', () => {
+  it('C3: takes no text without dots apart, though all but its last character is a header', () => {
+    const header = Buffer.from('{"alg":"ES256" }').toString('base64url');
+    malformed(`${header}A`);
+    malformed(`${header}.${header}A`);
+  });
+
   it('C6: lets no part of a single character, or one over a multiple of four, pass', () => {
     for (const part of alphabet) malformed(`${encode(header)}.${encode({})}.${part}`);
     for (const part of alphabet) malformed(`${encode(header)}.${encode({})}.AAAA${part}`);
@@ -190,6 +196,9 @@ describe('what a canonical token must be', () => {
       `"${'['.repeat(100)}"`,
       `"\\"${'{'.repeat(100)}"`,
       `["\\\\",${'[],'.repeat(99)}{}]`,
+      `[${'{},'.repeat(99)}[]]`,
+      `${'['.repeat(31)}"text",null,1${']'.repeat(31)}`,
+      `${'{"x":'.repeat(31)}"text"${'}'.repeat(31)}`,
     ]) {
       const [first, second] = inside(text);
       expect(parseCompactJwt(rawToken(first, second)).claims).toEqual(JSON.parse(second as string));

@@ -1,0 +1,44 @@
+// Mutants that no test can tell from the original, each with the reason. `what` narrows it to one of two.
+const NOTHING_COMPARES = 'a comparison with undefined is one with NaN, which is false';
+const TYPE_CHECKER =
+  'asked for the type checker alone: judgeTypes has refused anything else, or the next comparison does';
+
+export const EQUIVALENT = [
+  { file: 'claims.ts', code: 'exp !== undefined', what: 'is true', reason: NOTHING_COMPARES },
+  { file: 'claims.ts', code: 'nbf !== undefined', what: 'is true', reason: NOTHING_COMPARES },
+  { file: 'claims.ts', code: 'iat !== undefined', what: 'is true', reason: NOTHING_COMPARES },
+  { file: 'claims.ts', code: 'isString(member)', what: 'is true', reason: TYPE_CHECKER },
+  { file: 'claims.ts', code: 'isString(audience)', what: 'is true', reason: TYPE_CHECKER },
+  {
+    file: 'compact-jwt.ts',
+    code: 'payloadStart === 0',
+    reason: 'a text without any dot has no second one either',
+  },
+  {
+    file: 'compact-jwt.ts',
+    code: 'signatureStart === 0',
+    reason: 'with one dot what stands for the signature is the whole text, and its dot is no base64url',
+  },
+  { file: 'compact-jwt.ts', code: 'recent?.part === part', what: 'is false', reason: 'only saves time' },
+  { file: 'json-object.ts', code: String.raw`text.includes('\ufffd')`, what: 'is true', reason: 'only saves time' },
+  {
+    file: 'json-object.ts',
+    code: 'Array.isArray(value)',
+    what: 'is false',
+    reason: 'members of a list are members, too',
+  },
+  {
+    file: 'json-object.ts',
+    code: "count('{', text) + count('[', text) <= MAX_DEPTH",
+    what: 'is false',
+    reason: 'only saves time',
+  },
+  { file: 'token-verifier.ts', code: 'found instanceof Promise', what: 'is true', reason: 'only saves time' },
+
+  {
+    file: 'token-verifier.ts',
+    code: 'next === key',
+    what: 'is false',
+    reason: 'the same key fails again, with the same fault',
+  },
+];
