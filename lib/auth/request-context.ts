@@ -1,5 +1,8 @@
 import type { ExecutionContext } from '@nestjs/common';
+import type { JWTPayload } from 'jose';
 import type { VerifiedToken } from '../tokens/verified-token.js';
+import { fieldsOf, isObject, type Fields } from './fields.js';
+import { upgradeRequestOf } from './upgrade-request.js';
 
 /** What a request was let in with. @publicApi */
 export interface Verification {
@@ -9,9 +12,12 @@ export interface Verification {
   readonly auth: VerifiedToken;
   /** What `request.user` is: the answer of `validate`. */
   readonly user: unknown;
+  /** Where the scopes are, as the option of that name says; absent: in `scope`, `scp` and `permissions`. */
+  readonly scopesFrom?: ScopesFrom | undefined;
 }
 
-type Fields = Readonly<Record<string, unknown>>;
+/** Names or paths of the claims that hold scopes, or what finds them. @publicApi */
+export type ScopesFrom = readonly string[] | ((claims: Readonly<JWTPayload>) => readonly string[]);
 
 /** What `@Claims` and `@AccessToken` read: written by our guard and our strategy alone, so that a `request.auth` from elsewhere counts for nothing. */
 const verified = new WeakMap<object, Verification>();
@@ -23,7 +29,7 @@ const scopes = new WeakMap<ExecutionContext, object>();
  *
  * - HTTP: the request, of Express or Fastify.
  * - GraphQL, told by the shape of the arguments: the context object's `req` or `request`; `extra.request` for graphql-ws.
- * - WebSocket: socket.io's handshake; for `ws` the upgrade request, where the application keeps it on the client.
+ * - WebSocket: socket.io's handshake; for `ws` the upgrade request, where the application or `withUpgradeRequest` keeps it.
  * - RPC: the transport's context (NATS, Kafka, RabbitMQ, MQTT) or the gRPC metadata.
  *
  * @internal
@@ -33,8 +39,9 @@ export function requestOf(context: ExecutionContext): unknown {
     case 'graphql':
       return graphqlRequest(fieldsOf(graphqlContext(context)));
     case 'ws': {
-      const client = fieldsOf(context.getArgByIndex(0));
-      return client['handshake'] ?? client['upgradeReq'] ?? client['request'] ?? client['req'];
+      const client: unknown = context.getArgByIndex(0);
+      const { handshake, upgradeReq, request, req } = fieldsOf(client);
+      return handshake ?? upgradeReq ?? request ?? req ?? upgradeRequestOf(client);
     }
     case 'rpc':
       return context.getArgByIndex(1);
@@ -97,16 +104,6 @@ export function detachFrom(carrier: object | undefined): void {
   const { user, auth } = fieldsOf(carrier);
   if (user === verification.user) Reflect.deleteProperty(carrier, 'user');
   if (auth === verification.auth) Reflect.deleteProperty(carrier, 'auth');
-}
-
-/** @internal */
-export function isObject(value: unknown): value is object {
-  return (typeof value === 'object' && value !== null) || typeof value === 'function';
-}
-
-/** @internal */
-export function fieldsOf(value: unknown): Fields {
-  return isObject(value) ? (value as Fields) : {};
 }
 
 function graphqlRequest(context: Fields): unknown {
