@@ -3,7 +3,7 @@ import { AmbiguousTokenError, isJwksError, MalformedTokenError } from '../core/e
 import { assertHarmless, parseAuthorization } from './bearer-token.js';
 import { fieldsOf } from './fields.js';
 import { AUTHORIZATION, isAuthorization, listed, messageAuthorization, valuesIn } from './message-headers.js';
-import { graphqlContext } from './request-context.js';
+import { connectionParams } from './request-context.js';
 
 /** What `tokenFrom` looks like from here. @internal */
 export type TokenExtractor = (request: never) => unknown;
@@ -66,7 +66,7 @@ function credentialsOf(request: unknown, context: ExecutionContext | undefined):
       return { authorization: messageAuthorization(request), tokens: [] };
     case 'graphql':
       return {
-        authorization: [...httpAuthorization(request), ...connectionAuthorization(graphqlContext(context))],
+        authorization: [...httpAuthorization(request), ...valuesIn(connectionParams(context))],
         tokens: [],
       };
     default:
@@ -91,9 +91,4 @@ function assertSentOnce(rawHeaders: unknown): void {
 /** socket.io clients in a browser cannot set headers: `io(url, { auth: { token } })`. */
 function handshakeTokens(handshake: unknown): readonly unknown[] {
   return listed(fieldsOf(fieldsOf(handshake)['auth'])['token']).filter((token) => token !== null && token !== '');
-}
-
-/** graphql-ws clients in a browser cannot either: `createClient({ connectionParams: { authorization } })`. */
-function connectionAuthorization(context: unknown): readonly unknown[] {
-  return valuesIn(fieldsOf(context)['connectionParams']);
 }

@@ -8,7 +8,7 @@ import { messageRequest } from './message-headers.js';
 import { messageExceptionOf } from './message-refusal.js';
 import { graphqlExceptionOf } from './graphql-refusal.js';
 import { httpExceptionOf, ownAnswer, refusalOf, type Refusal } from './refusal.js';
-import { attachTo, carrierOf, detachFrom, requestOf, scopeOf, type Verification } from './request-context.js';
+import { attachIn, carrierOf, detachFrom, requestOf, scopeOf, type Verification } from './request-context.js';
 import { PUBLIC, routeMetadataOf } from './route-metadata.js';
 import { assertRouteOptions, type AuthenticatedOptions } from './route-options.js';
 import { judgeRoute } from './route-rules.js';
@@ -93,9 +93,9 @@ export class JwksAuthGuard implements CanActivate {
   /** Puts `user` and `auth` on the request; for a gateway on the client. Override to put them in other places too. */
   protected attach(verification: Verification, context: ExecutionContext): void {
     const carrier = carrierOf(context);
-    attachTo(carrier, verification);
+    attachIn(context, carrier, verification);
     const request = context.getType<string>() === 'ws' ? carrier : this.getRequest(context);
-    if (request !== carrier) attachTo(request, verification);
+    if (request !== carrier) attachIn(context, request, verification);
   }
 
   /** What is thrown for a fault, with the response's headers set. Override to answer otherwise. */
