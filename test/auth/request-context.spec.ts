@@ -1,6 +1,14 @@
 import 'reflect-metadata';
 import { describe, expect, it } from 'vitest';
-import { attachIn, attachTo, carrierOf, detachFrom, recall, scopeOf, type Verification } from '../../lib/auth/request-context.js';
+import {
+  attachIn,
+  attachTo,
+  carrierOf,
+  detachFrom,
+  recall,
+  scopeOf,
+  type Verification,
+} from '../../lib/auth/request-context.js';
 import { contextOf, httpRequest, natsContext } from './support/contexts.js';
 
 const verification = {
