@@ -143,17 +143,19 @@ describe.each([
   });
 
   it.each([
-    ['no token', '{ me }', undefined, 'token_missing', 401],
-    ['a forged token', '{ me }', {}, 'signature_invalid', 401],
-    ['a scope missing', '{ orders }', { sub: 'alice' }, 'insufficient_scope', 403],
-    ['claims that do not fit', '{ tenant }', { tenant: 1 }, 'claim_invalid', 401],
-    ['a scope missing in a mutation', 'mutation { create(name: "book") }', {}, 'insufficient_scope', 403],
-  ])('refuses %s with a code of its own', async (name, query, claims, code, status) => {
+    ['no token', '{ me }', undefined, 'token_missing'],
+    ['a forged token', '{ me }', {}, 'signature_invalid'],
+    ['a scope missing', '{ orders }', { sub: 'alice' }, 'insufficient_scope'],
+    ['claims that do not fit', '{ tenant }', { tenant: 1 }, 'claim_invalid'],
+    ['a scope missing in a mutation', 'mutation { create(name: "book") }', {}, 'insufficient_scope'],
+  ])('refuses %s with a code of its own', async (name, query, claims, code) => {
     const token = claims && (await issuer.sign(claims));
     const { data, errors } = await ask(query, name === 'a forged token' ? `${token?.slice(0, -8)}AAAAAAAA` : token);
     expect(data).toBeNull();
     expect(errors).toHaveLength(1);
-    expect(errors?.[0]).toMatchObject({ extensions: { code, status } });
+    expect(errors?.[0]).toMatchObject({
+      extensions: { code, status: code === 'insufficient_scope' ? 403 : 401 },
+    });
     expect(JSON.stringify(errors?.[0]?.extensions)).not.toContain('originalError');
   });
 
