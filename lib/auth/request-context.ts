@@ -82,8 +82,8 @@ export function scopeOf(context: ExecutionContext, request: unknown): object {
   return scope;
 }
 
-/** The third of four arguments of a resolver, the second of three of a reference resolver. @internal */
-export function graphqlContext(context: ExecutionContext): unknown {
+/** The third of four arguments of a resolver, the second of three of a reference resolver. */
+function graphqlContext(context: ExecutionContext): unknown {
   if (context.getType<string>() !== 'graphql') return undefined;
   return context.getArgByIndex(context.getArgs().length > 3 ? 2 : 1);
 }
