@@ -1,6 +1,7 @@
 export { AccessToken, Authenticated, Claims, Public } from './auth/decorators.js';
 export { JwksAuthGuard } from './auth/jwks-auth.guard.js';
 export { JwksStrategy } from './auth/jwks.strategy.js';
+export { withUpgradeRequest } from './auth/upgrade-request.js';
 export { JwksClient } from './client/jwks-client.js';
 export { isJwksError, JwksConfigurationError } from './core/errors.js';
 export { JwksError } from './core/jwks-error.js';
@@ -26,7 +27,9 @@ export { JwksService } from './jwks.service.js';
 export { JwkSet } from './keys/jwk-set.js';
 export { SigningKey } from './keys/signing-key.js';
 
+export type { ClaimsSchema, StandardResult, StandardSchema } from './auth/claims-schema.js';
 export type { ClaimsDecorator } from './auth/decorators.js';
+export type { ClientConnectAdapter } from './auth/upgrade-request.js';
 export type { PassportActions } from './auth/jwks.strategy.js';
 export type { Verification } from './auth/request-context.js';
 export type { AuthenticatedOptions, ClaimPredicate, ClaimValue } from './auth/route-options.js';

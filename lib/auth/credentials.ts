@@ -1,9 +1,9 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { AmbiguousTokenError, isJwksError, MalformedTokenError } from '../core/errors.js';
 import { assertHarmless, parseAuthorization } from './bearer-token.js';
-import { fieldsOf, graphqlContext } from './request-context.js';
-
-const HEADER = 'authorization';
+import { fieldsOf } from './fields.js';
+import { AUTHORIZATION, isAuthorization, listed, messageAuthorization, valuesIn } from './message-headers.js';
+import { connectionParams } from './request-context.js';
 
 /** What `tokenFrom` looks like from here. @internal */
 export type TokenExtractor = (request: never) => unknown;
@@ -39,7 +39,7 @@ export function tokenOf(request: unknown, context?: ExecutionContext): string | 
  * @internal
  */
 export async function extractToken(extract: TokenExtractor, request: unknown): Promise<string | undefined> {
-  assertHarmless(fieldsOf(fieldsOf(request)['headers'])[HEADER]);
+  assertHarmless(fieldsOf(fieldsOf(request)['headers'])[AUTHORIZATION]);
   const token = await attempt(() => extract(request as never));
   if (token === undefined || token === null || token === '') return undefined;
   if (Array.isArray(token)) throw new AmbiguousTokenError();
@@ -66,7 +66,7 @@ function credentialsOf(request: unknown, context: ExecutionContext | undefined):
       return { authorization: messageAuthorization(request), tokens: [] };
     case 'graphql':
       return {
-        authorization: [...httpAuthorization(request), ...connectionAuthorization(graphqlContext(context))],
+        authorization: [...httpAuthorization(request), ...valuesIn(connectionParams(context))],
         tokens: [],
       };
     default:
@@ -77,7 +77,7 @@ function credentialsOf(request: unknown, context: ExecutionContext | undefined):
 function httpAuthorization(request: unknown, original: unknown = request): readonly unknown[] {
   assertSentOnce(fieldsOf(original)['rawHeaders'] ?? fieldsOf(fieldsOf(original)['raw'])['rawHeaders']);
   const headers = fieldsOf(fieldsOf(request)['headers']);
-  return listed(headers instanceof Headers ? headers.get(HEADER) : headers[HEADER]);
+  return listed(headers instanceof Headers ? headers.get(AUTHORIZATION) : headers[AUTHORIZATION]);
 }
 
 /** Node keeps the first of several `Authorization` headers and drops the others: only `rawHeaders` tells. */
@@ -91,49 +91,4 @@ function assertSentOnce(rawHeaders: unknown): void {
 /** socket.io clients in a browser cannot set headers: `io(url, { auth: { token } })`. */
 function handshakeTokens(handshake: unknown): readonly unknown[] {
   return listed(fieldsOf(fieldsOf(handshake)['auth'])['token']).filter((token) => token !== null && token !== '');
-}
-
-/** graphql-ws clients in a browser cannot either: `createClient({ connectionParams: { authorization } })`. */
-function connectionAuthorization(context: unknown): readonly unknown[] {
-  return valuesIn(fieldsOf(context)['connectionParams']);
-}
-
-function messageAuthorization(message: unknown): readonly unknown[] {
-  const context = fieldsOf(message);
-  if (isMethod(context['getHeaders'])) return natsAuthorization(context['getHeaders'].call(message));
-  if (isMethod(context['getMessage'])) return recordAuthorization(context['getMessage'].call(message));
-  if (isMethod(context['getPacket']))
-    return valuesIn(fieldsOf(fieldsOf(context['getPacket'].call(message))['properties'])['userProperties']);
-  if (isMethod(context['get'])) return listed(context['get'].call(message, HEADER));
-  return valuesIn(context['headers']);
-}
-
-/** NATS headers are case-sensitive. */
-function natsAuthorization(headers: unknown): readonly unknown[] {
-  const { values } = fieldsOf(headers);
-  if (!isMethod(values)) return valuesIn(headers);
-  return [...new Set([HEADER, 'Authorization'].flatMap((name) => listed(values.call(headers, name))))];
-}
-
-/** A Kafka message has `headers`, one of RabbitMQ `properties.headers`. */
-function recordAuthorization(message: unknown): readonly unknown[] {
-  const { headers, properties } = fieldsOf(message);
-  return valuesIn(headers ?? fieldsOf(properties)['headers']);
-}
-
-function valuesIn(headers: unknown): readonly unknown[] {
-  return Object.entries(fieldsOf(headers)).flatMap(([name, value]) => (isAuthorization(name) ? listed(value) : []));
-}
-
-function isAuthorization(name: unknown): boolean {
-  return typeof name === 'string' && name.length === HEADER.length && name.toLowerCase() === HEADER;
-}
-
-function isMethod(value: unknown): value is (...args: unknown[]) => unknown {
-  return typeof value === 'function';
-}
-
-function listed(value: unknown): readonly unknown[] {
-  if (value === undefined) return [];
-  return Array.isArray(value) ? value : [value];
 }

@@ -2,10 +2,13 @@ import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/com
 import { HttpAdapterHost, Reflector } from '@nestjs/core';
 import { MissingTokenError, TokenError } from '../core/errors.js';
 import { JwksService } from '../jwks.service.js';
+import { keepClaimsRefuser } from './claims-schema.js';
 import { extractToken, tokenOf } from './credentials.js';
+import { messageRequest } from './message-headers.js';
 import { messageExceptionOf } from './message-refusal.js';
+import { graphqlExceptionOf } from './graphql-refusal.js';
 import { httpExceptionOf, ownAnswer, refusalOf, type Refusal } from './refusal.js';
-import { attachTo, carrierOf, detachFrom, requestOf, scopeOf, type Verification } from './request-context.js';
+import { attachIn, carrierOf, detachFrom, requestOf, scopeOf, type Verification } from './request-context.js';
 import { PUBLIC, routeMetadataOf } from './route-metadata.js';
 import { assertRouteOptions, type AuthenticatedOptions } from './route-options.js';
 import { judgeRoute } from './route-rules.js';
@@ -66,8 +69,10 @@ export class JwksAuthGuard implements CanActivate {
 
   /** The token of a request; `undefined`: it has none. Override to find it in another place on some routes; `tokenFrom` is for all. */
   protected async getToken(request: unknown, context: ExecutionContext): Promise<string | undefined> {
-    if (request === undefined || request === null) return undefined;
     const { tokenFrom } = this.jwks.settings;
+    if (tokenFrom && context.getType<string>() === 'rpc' && request === requestOf(context))
+      return extractToken(tokenFrom, messageRequest(context.getArgByIndex(0), request));
+    if (request === undefined || request === null) return undefined;
     return tokenFrom ? extractToken(tokenFrom, request) : tokenOf(request, context);
   }
 
@@ -82,15 +87,15 @@ export class JwksAuthGuard implements CanActivate {
     options: AuthenticatedOptions,
     _context: ExecutionContext,
   ): Promise<void> {
-    await judgeRoute(verification.auth.claims, options);
+    await judgeRoute(verification.auth.claims, options, verification.scopesFrom);
   }
 
   /** Puts `user` and `auth` on the request; for a gateway on the client. Override to put them in other places too. */
   protected attach(verification: Verification, context: ExecutionContext): void {
     const carrier = carrierOf(context);
-    attachTo(carrier, verification);
+    attachIn(context, carrier, verification);
     const request = context.getType<string>() === 'ws' ? carrier : this.getRequest(context);
-    if (request !== carrier) attachTo(request, verification);
+    if (request !== carrier) attachIn(context, request, verification);
   }
 
   /** What is thrown for a fault, with the response's headers set. Override to answer otherwise. */
@@ -101,6 +106,8 @@ export class JwksAuthGuard implements CanActivate {
       case 'ws':
       case 'rpc':
         return messageExceptionOf(refusal, error, context);
+      case 'graphql':
+        return graphqlExceptionOf(refusal, error);
       case 'http':
         if (!ownAnswer(error)) this.setHeaders(refusal, context);
         return httpExceptionOf(refusal, error);
@@ -129,6 +136,7 @@ export class JwksAuthGuard implements CanActivate {
     const verification = await this.verify(token, options, context);
     await this.reporting(() => this.authorize(verification, options, context));
     this.attach(verification, context);
+    keepClaimsRefuser(verification, (error, where) => this.refuseClaims(error, where));
     admittedTokens.set(context, token);
     return true;
   }
@@ -147,6 +155,12 @@ export class JwksAuthGuard implements CanActivate {
       if (error instanceof TokenError) this.jwks.report(error);
       throw error;
     }
+  }
+
+  /** For `@Claims` with a schema that they do not fit, which shows when the handler is about to be called. */
+  private refuseClaims(error: TokenError, context: ExecutionContext): Promise<unknown> {
+    this.jwks.report(error);
+    return this.refuse(error, context);
   }
 
   private setHeaders(refusal: Refusal, context: ExecutionContext): void {

@@ -1,11 +1,12 @@
-import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Injectable, type ExecutionContext, type OnModuleInit } from '@nestjs/common';
 import { AuthGuard } from '@nestjs/passport';
 import passport from 'passport';
 import { Strategy } from 'passport-strategy';
 import { MissingTokenError, TokenError } from '../core/errors.js';
 import { JwksService } from '../jwks.service.js';
+import { keepClaimsRefuser } from './claims-schema.js';
 import { extractToken, tokenOf } from './credentials.js';
-import { answerThroughAuthGuard, keepRefusal } from './passport-refusal.js';
+import { answerIn, answerThroughAuthGuard, keepRefusal } from './passport-refusal.js';
 import { httpExceptionOf, ownAnswer, refusalOf } from './refusal.js';
 import { attachTo, type Verification } from './request-context.js';
 import { verifyToken } from './shared-verification.js';
@@ -63,6 +64,7 @@ export class JwksStrategy extends PassportStrategy implements OnModuleInit {
   private async admit(request: unknown): Promise<Verification> {
     const verification = await verifyToken(this.jwks, await this.requireToken(request));
     attachTo(request, verification);
+    keepClaimsRefuser(verification, (error, context) => this.refuseClaims(error, context));
     return verification;
   }
 
@@ -76,6 +78,13 @@ export class JwksStrategy extends PassportStrategy implements OnModuleInit {
       if (error instanceof TokenError) this.jwks.report(error);
       throw error;
     }
+  }
+
+  /** For `@Claims` with a schema, which is checked long after Passport is done. */
+  private async refuseClaims(error: TokenError, context: ExecutionContext): Promise<unknown> {
+    this.jwks.report(error);
+    const refusal = refusalOf(error, this.jwks.settings.realm);
+    return refusal ? answerIn(context, refusal, error) : error;
   }
 
   private refuse(error: unknown): void {

@@ -1,7 +1,8 @@
 import { HttpException, type ExecutionContext, type Type } from '@nestjs/common';
 import type { IAuthGuard } from '@nestjs/passport';
-import type { Refusal } from './refusal.js';
-import { fieldsOf, isObject } from './request-context.js';
+import { graphqlExceptionOf } from './graphql-refusal.js';
+import { httpExceptionOf, type Refusal } from './refusal.js';
+import { fieldsOf, isObject } from './fields.js';
 
 interface KeptRefusal {
   readonly refusal: Refusal;
@@ -52,6 +53,13 @@ function answerOf(thrown: { error: unknown; info: unknown; decided: boolean }, c
   if (decided && error.getStatus() !== refusal.status) return error;
   if (context.getType<string>() === 'http') setHeaders(context.switchToHttp().getResponse(), refusal);
   return decided ? error : exception;
+}
+
+/** What is thrown in place of a handler's call, with the headers of a response set where there is one. @internal */
+export function answerIn(context: ExecutionContext, refusal: Refusal, error: unknown): HttpException {
+  if (context.getType<string>() === 'graphql') return graphqlExceptionOf(refusal, error);
+  if (context.getType<string>() === 'http') setHeaders(context.switchToHttp().getResponse(), refusal);
+  return httpExceptionOf(refusal, error);
 }
 
 function keptFor(key: unknown): KeptRefusal | undefined {

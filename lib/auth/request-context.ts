@@ -1,5 +1,9 @@
 import type { ExecutionContext } from '@nestjs/common';
+import type { JWTPayload } from 'jose';
 import type { VerifiedToken } from '../tokens/verified-token.js';
+import { fieldsOf, isObject, type Fields } from './fields.js';
+import { isPublic } from './route-metadata.js';
+import { upgradeRequestOf } from './upgrade-request.js';
 
 /** What a request was let in with. @publicApi */
 export interface Verification {
@@ -9,12 +13,18 @@ export interface Verification {
   readonly auth: VerifiedToken;
   /** What `request.user` is: the answer of `validate`. */
   readonly user: unknown;
+  /** Where the scopes are, as the option of that name says; absent: in `scope`, `scp` and `permissions`. */
+  readonly scopesFrom?: ScopesFrom | undefined;
 }
 
-type Fields = Readonly<Record<string, unknown>>;
+/** Names or paths of the claims that hold scopes, or what finds them. @publicApi */
+export type ScopesFrom = readonly string[] | ((claims: Readonly<JWTPayload>) => readonly string[]);
 
 /** What `@Claims` and `@AccessToken` read: written by our guard and our strategy alone, so that a `request.auth` from elsewhere counts for nothing. */
 const verified = new WeakMap<object, Verification>();
+
+/** Of a client of a gateway, which stays: the handler that the verification was for. */
+const handlers = new WeakMap<Verification, unknown>();
 
 const scopes = new WeakMap<ExecutionContext, object>();
 
@@ -22,8 +32,9 @@ const scopes = new WeakMap<ExecutionContext, object>();
  * The request behind an `ExecutionContext`: that which has the headers, and which `tokenFrom` gets.
  *
  * - HTTP: the request, of Express or Fastify.
- * - GraphQL, told by the shape of the arguments: the context object's `req` or `request`; `extra.request` for graphql-ws.
- * - WebSocket: socket.io's handshake; for `ws` the upgrade request, where the application keeps it on the client.
+ * - GraphQL, told by the shape of the arguments: the context object's `req` or `request`; for graphql-ws `extra.request`, of that object or
+ *   of the `req` that Nest's driver for Apollo makes of graphql-ws's context.
+ * - WebSocket: socket.io's handshake; for `ws` the upgrade request, where the application or `withUpgradeRequest` keeps it.
  * - RPC: the transport's context (NATS, Kafka, RabbitMQ, MQTT) or the gRPC metadata.
  *
  * @internal
@@ -33,8 +44,9 @@ export function requestOf(context: ExecutionContext): unknown {
     case 'graphql':
       return graphqlRequest(fieldsOf(graphqlContext(context)));
     case 'ws': {
-      const client = fieldsOf(context.getArgByIndex(0));
-      return client['handshake'] ?? client['upgradeReq'] ?? client['request'] ?? client['req'];
+      const client: unknown = context.getArgByIndex(0);
+      const { handshake, upgradeReq, request, req } = fieldsOf(client);
+      return handshake ?? upgradeReq ?? request ?? req ?? upgradeRequestOf(client);
     }
     case 'rpc':
       return context.getArgByIndex(1);
@@ -70,8 +82,8 @@ export function scopeOf(context: ExecutionContext, request: unknown): object {
   return scope;
 }
 
-/** The third of four arguments of a resolver, the second of three of a reference resolver. @internal */
-export function graphqlContext(context: ExecutionContext): unknown {
+/** The third of four arguments of a resolver, the second of three of a reference resolver. */
+function graphqlContext(context: ExecutionContext): unknown {
   if (context.getType<string>() !== 'graphql') return undefined;
   return context.getArgByIndex(context.getArgs().length > 3 ? 2 : 1);
 }
@@ -83,10 +95,25 @@ export function attachTo(carrier: unknown, verification: Verification): void {
   verified.set(carrier, verification);
 }
 
-/** What this request was let in with; `undefined` where neither our guard nor our strategy let it in. @internal */
+/** The same for what a guard was asked about. @internal */
+export function attachIn(context: ExecutionContext, carrier: unknown, verification: Verification): void {
+  attachTo(carrier, verification);
+  if (context.getType<string>() === 'ws') handlers.set(verification, context.getHandler());
+}
+
+/**
+ * What this request was let in with; `undefined` where neither our guard nor our strategy let it in. The fields of a GraphQL request share
+ * that, but for those that are public; the messages of a WebSocket do not, nor does a handler get what another was let in with.
+ *
+ * @internal
+ */
 export function recall(context: ExecutionContext): Verification | undefined {
   const carrier = carrierOf(context);
-  return carrier && verified.get(carrier);
+  const verification = carrier && verified.get(carrier);
+  const type = context.getType<string>();
+  if (type === 'graphql' && isPublic(context)) return undefined;
+  if (type === 'ws' && verification && handlers.get(verification) !== context.getHandler()) return undefined;
+  return verification;
 }
 
 /** Takes away what {@link attachTo} put there, and nothing that came from elsewhere since. @internal */
@@ -99,16 +126,13 @@ export function detachFrom(carrier: object | undefined): void {
   if (auth === verification.auth) Reflect.deleteProperty(carrier, 'auth');
 }
 
-/** @internal */
-export function isObject(value: unknown): value is object {
-  return (typeof value === 'object' && value !== null) || typeof value === 'function';
-}
-
-/** @internal */
-export function fieldsOf(value: unknown): Fields {
-  return isObject(value) ? (value as Fields) : {};
+/** What clients of graphql-ws sent as `connectionParams`, which browsers have in place of headers. @internal */
+export function connectionParams(context: ExecutionContext): unknown {
+  const { connectionParams: own, req } = fieldsOf(graphqlContext(context));
+  return own ?? fieldsOf(req)['connectionParams'];
 }
 
 function graphqlRequest(context: Fields): unknown {
-  return context['req'] ?? context['request'] ?? fieldsOf(context['extra'])['request'];
+  const request = context['req'] ?? context['request'] ?? context;
+  return fieldsOf(fieldsOf(request)['extra'])['request'] ?? (request === context ? undefined : request);
 }

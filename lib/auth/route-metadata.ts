@@ -38,6 +38,14 @@ export function markRoute(metadata: RouteMetadata): ClassDecorator & MethodDecor
   };
 }
 
+/** Whether `@Public()` stands on the handler or, where that has nothing, on its class. @internal */
+export function isPublic(context: ExecutionContext): boolean {
+  const [own, inherited] = [context.getHandler(), context.getClass()].map((target): unknown =>
+    typeof target === 'function' ? Reflect.getMetadata(KEY, target) : undefined,
+  );
+  return (own ?? inherited) === PUBLIC;
+}
+
 /** The metadata of the handler or, without any, of its class; read once for each pair of them. @internal */
 export function routeMetadataOf(context: ExecutionContext, reflector: Reflector): RouteMetadata {
   const targets = [context.getHandler(), context.getClass()].filter((target) => typeof target === 'function');

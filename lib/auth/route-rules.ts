@@ -1,6 +1,7 @@
 import type { JWTPayload } from 'jose';
 import { InsufficientScopeError, InvalidClaimError } from '../core/errors.js';
 import { claimAt } from './claim-path.js';
+import type { ScopesFrom } from './request-context.js';
 import type { AuthenticatedOptions, ClaimPredicate, ClaimValue } from './route-options.js';
 
 /**
@@ -8,19 +9,24 @@ import type { AuthenticatedOptions, ClaimPredicate, ClaimValue } from './route-o
  *
  * @internal
  */
-export async function judgeRoute(claims: Readonly<JWTPayload>, options: AuthenticatedOptions): Promise<void> {
+export async function judgeRoute(
+  claims: Readonly<JWTPayload>,
+  options: AuthenticatedOptions,
+  scopesFrom?: ScopesFrom,
+): Promise<void> {
   for (const [name, rule] of Object.entries(options.claims ?? {})) await judgeClaim(claims, name, rule);
-  judgeScopes(claims, options);
+  judgeScopes(options, () => scopesOf(claims, scopesFrom));
 }
 
 /**
- * The scopes of a token: `scope` (RFC 9068 section 2.2.3; a list is taken too), `scp` (the same) and `permissions` (a list).
+ * The scopes of a token, by default: `scope` (RFC 9068 section 2.2.3; a list is taken too), `scp` (the same) and `permissions` (a list).
  *
  * @internal
  */
-export function scopesOf(claims: object): ReadonlySet<string> {
-  const spaced = ['scope', 'scp'].map((name) => claimAt(claims, name)).flatMap((value) => texts(value, ' '));
-  return new Set([...spaced, ...texts(claimAt(claims, 'permissions'))]);
+export function scopesOf(claims: Readonly<JWTPayload>, from?: ScopesFrom): ReadonlySet<string> {
+  if (typeof from === 'function') return new Set(texts(from(claims)));
+  const spaced = (from ?? ['scope', 'scp']).flatMap((name) => texts(claimAt(claims, name), ' '));
+  return new Set(from ? spaced : [...spaced, ...texts(claimAt(claims, 'permissions'))]);
 }
 
 async function judgeClaim(
@@ -42,13 +48,22 @@ async function judgeClaim(
   throw new InvalidClaimError(name);
 }
 
-function judgeScopes(claims: object, { scopes = [], anyScope = [] }: AuthenticatedOptions): void {
+function judgeScopes({ scopes = [], anyScope = [] }: AuthenticatedOptions, find: () => ReadonlySet<string>): void {
   if (scopes.length === 0 && anyScope.length === 0) return;
-  const granted = scopesOf(claims);
+  const asked = [...new Set([...scopes, ...anyScope])];
+  const granted = grantedBy(find, asked);
   const enough =
     scopes.every((scope) => granted.has(scope)) &&
     (anyScope.length === 0 || anyScope.some((scope) => granted.has(scope)));
-  if (!enough) throw new InsufficientScopeError([...new Set([...scopes, ...anyScope])]);
+  if (!enough) throw new InsufficientScopeError(asked);
+}
+
+function grantedBy(find: () => ReadonlySet<string>, asked: readonly string[]): ReadonlySet<string> {
+  try {
+    return find();
+  } catch (cause) {
+    throw new InsufficientScopeError(asked, undefined, { cause });
+  }
 }
 
 /** RFC 6749 section 3.3: scopes are separated by a space, and by nothing else. */

@@ -42,6 +42,6 @@ export async function verifyToken(
   { issuer, audience }: AuthenticatedOptions = {},
 ): Promise<Verification> {
   const plain = issuer === undefined && audience === undefined;
-  const { token, user } = await jwks.authenticate(accessToken, plain ? undefined : { issuer, audience });
-  return Object.freeze({ accessToken, auth: token, user });
+  const { token, user, scopesFrom } = await jwks.authenticate(accessToken, plain ? undefined : { issuer, audience });
+  return Object.freeze({ accessToken, auth: token, user, scopesFrom });
 }

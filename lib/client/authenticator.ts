@@ -14,6 +14,8 @@ export interface Authentication {
   readonly token: VerifiedToken;
   /** What `validate` answered; without it, the token. */
   readonly user: unknown;
+  /** Where its issuer puts scopes. */
+  readonly scopesFrom?: JwksTokenOptions['scopesFrom'];
 }
 
 /** @internal */
@@ -81,7 +83,8 @@ export class Authenticator {
     chain.enter();
     try {
       const verified = await chain.verifier.verify(jwt, chain.rulesFor(jwt.issuer, options));
-      return { token: verified, user: await userOf(verified, chain.settings.validate) };
+      const { validate, scopesFrom } = chain.settings;
+      return { token: verified, user: await userOf(verified, validate), scopesFrom };
     } finally {
       chain.leave();
     }

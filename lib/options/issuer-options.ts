@@ -1,4 +1,4 @@
-import type { JSONWebKeySet } from 'jose';
+import type { JSONWebKeySet, JWTPayload } from 'jose';
 import type { Duration } from '../core/clock.js';
 import type { JwkSetSource } from '../sources/jwk-set-source.js';
 import type { VerifiedToken } from '../tokens/verified-token.js';
@@ -53,6 +53,14 @@ export interface JwksTokenOptions {
    * @default none: `request.user` is the `VerifiedToken`
    */
   validate?(token: VerifiedToken): unknown;
+  /**
+   * Where the scopes are that `@Authenticated({ scopes, anyScope })` asks for: names or paths of claims, all of which count, or a function of
+   * the claims. A claim that is a string is divided at its spaces (RFC 6749 section 3.3), one that is a list is taken as it is. A function
+   * that throws, or answers with anything but a list, found none.
+   *
+   * @default `scope` and `scp`, each a string or a list, and `permissions`, a list
+   */
+  scopesFrom?: readonly string[] | ((claims: Readonly<JWTPayload>) => readonly string[]);
   /**
    * `true`: `issuer`, `jwksUri`, `failover` and a discovered `jwks_uri` may be http anywhere. Without it http is for
    * loopback only. Whoever is on the way can then replace the keys.

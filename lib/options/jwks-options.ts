@@ -21,7 +21,10 @@ export interface JwksKeepingOptions {
 
 /**
  * The request as a token extractor sees it; an extractor of `passport-jwt` or one that names its framework's request
- * type fits.
+ * type fits. Of a WebSocket it is the handshake of socket.io or the upgrade request.
+ *
+ * A message of a microservice has `headers` with the `authorization` that NATS, Kafka, RabbitMQ, MQTT 5 or gRPC carry, if
+ * any, and `data` and `context` for what is elsewhere: over TCP and Redis a token can only be in the payload.
  *
  * @publicApi
  */
@@ -30,6 +33,10 @@ export interface TokenRequest {
   readonly cookies?: unknown;
   readonly query?: unknown;
   readonly body?: unknown;
+  /** Payload of a message; a microservice alone has it. */
+  readonly data?: unknown;
+  /** What the transport tells of a message, such as Nest's `KafkaContext`, or gRPC's metadata; a microservice alone has it. */
+  readonly context?: unknown;
 }
 
 /** What holds for the module as a whole. @publicApi */
@@ -87,7 +94,7 @@ export type JwksModuleOptions = JwksSingleIssuerOptions | JwksSeveralIssuersOpti
  *
  * @publicApi
  */
-export interface JwksClientOptions extends JwksKeepingOptions, JwksKeyOptions, JwksTokenOptions {
+export interface JwksClientOptions extends JwksKeepingOptions, JwksKeyOptions, Omit<JwksTokenOptions, 'scopesFrom'> {
   /** See {@link JwksIssuerOptions.issuer}. @default none: keys are looked up for tokens of any issuer, `verify` refuses to work */
   issuer?: string | false | undefined;
   /** See {@link JwksIssuerOptions.audience}. @default none: `verify` refuses to work */

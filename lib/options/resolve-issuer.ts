@@ -27,6 +27,7 @@ export interface ResolvedIssuer {
   readonly members: readonly ResolvedMember[];
   readonly rules: ResolvedRules;
   readonly validate: JwksTokenOptions['validate'];
+  readonly scopesFrom: JwksTokenOptions['scopesFrom'];
   readonly allowInsecure: boolean;
 }
 
@@ -49,13 +50,14 @@ export interface IssuerDefaults {
 
 /** @internal */
 export function resolveIssuer(options: OptionReader, defaults?: IssuerDefaults): ResolvedIssuer {
-  const { rules, validate, allowInsecure } = resolveTokenOptions(options, defaults?.tokens);
+  const { rules, validate, scopesFrom, allowInsecure } = resolveTokenOptions(options, defaults?.tokens);
   return {
     issuer: readIssuer(options, allowInsecure),
     audience: readAudience(options) ?? defaults?.audience,
     members: readMembers(options, allowInsecure),
     rules,
     validate,
+    scopesFrom,
     allowInsecure,
   };
 }

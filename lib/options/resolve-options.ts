@@ -28,6 +28,8 @@ export interface ResolvedClient extends ResolvedKeeping {
 }
 
 const KEEPING_NAMES = ['cache', 'unknownKid', 'http'];
+/** Routes ask for scopes, a client has none. */
+const CLIENT_NAMES = ISSUER_NAMES.filter((name) => name !== 'scopesFrom');
 const MODULE_NAMES = [...ISSUER_NAMES, 'issuers', ...KEEPING_NAMES, 'prefetch', 'tokenFrom', 'realm'];
 
 /** Checks the options of a module and completes them. Throws a JwksConfigurationError that names the option. @internal */
@@ -51,7 +53,7 @@ export function resolveModuleOptions(given: unknown): ResolvedModule {
 
 /** The same for a client, which may leave out issuer and audience. @internal */
 export function resolveClientOptions(given: unknown): ResolvedClient {
-  const options = OptionReader.read(given, '', [...ISSUER_NAMES, ...KEEPING_NAMES]);
+  const options = OptionReader.read(given, '', [...CLIENT_NAMES, ...KEEPING_NAMES]);
   return { issuer: resolveIssuer(options), ...resolveKeeping(options, false) };
 }
 

@@ -17,6 +17,7 @@ export interface ResolvedRules {
 export interface ResolvedTokenOptions {
   readonly rules: ResolvedRules;
   readonly validate: JwksTokenOptions['validate'];
+  readonly scopesFrom: JwksTokenOptions['scopesFrom'];
   readonly allowInsecure: boolean;
 }
 
@@ -24,7 +25,12 @@ export interface ResolvedTokenOptions {
 export const RULE_NAMES = ['algorithms', 'tokenType', 'clockTolerance', 'maxTokenAge', 'requiredClaims'] as const;
 
 /** @internal */
-export const TOKEN_NAMES: readonly (keyof JwksTokenOptions)[] = [...RULE_NAMES, 'validate', 'allowInsecure'];
+export const TOKEN_NAMES: readonly (keyof JwksTokenOptions)[] = [
+  ...RULE_NAMES,
+  'validate',
+  'scopesFrom',
+  'allowInsecure',
+];
 
 const DEFAULT_OPTIONS: ResolvedTokenOptions = {
   rules: {
@@ -35,6 +41,7 @@ const DEFAULT_OPTIONS: ResolvedTokenOptions = {
     requiredClaims: DEFAULTS.requiredClaims,
   },
   validate: undefined,
+  scopesFrom: undefined,
   allowInsecure: DEFAULTS.allowInsecure,
 };
 
@@ -43,6 +50,7 @@ export function resolveTokenOptions(options: OptionReader, defaults = DEFAULT_OP
   return {
     rules: resolveRules(options, defaults.rules),
     validate: options.method('validate', 'a function of the verified token') ?? defaults.validate,
+    scopesFrom: readScopesFrom(options) ?? defaults.scopesFrom,
     allowInsecure: options.boolean('allowInsecure', defaults.allowInsecure),
   };
 }
@@ -80,6 +88,14 @@ function readAlgorithms(options: OptionReader): ReadonlySet<string> | undefined 
   const fault = list.map(algorithmFault).find((each) => each !== undefined);
   if (fault) throw options.fault('algorithms', fault);
   return new Set(list as string[]);
+}
+
+function readScopesFrom(options: OptionReader): JwksTokenOptions['scopesFrom'] {
+  const takes = 'a list of at least one claim, each by name or path, or a function of the claims';
+  if (!Array.isArray(options.get('scopesFrom'))) return options.method('scopesFrom', takes);
+  const names = options.list('scopesFrom', isName, takes);
+  if (names && names.length > 0) return names;
+  throw options.refuse('scopesFrom', takes);
 }
 
 function isName(value: unknown): value is string {

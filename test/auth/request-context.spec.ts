@@ -1,5 +1,14 @@
+import 'reflect-metadata';
 import { describe, expect, it } from 'vitest';
-import { attachTo, carrierOf, detachFrom, recall, scopeOf, type Verification } from '../../lib/auth/request-context.js';
+import {
+  attachIn,
+  attachTo,
+  carrierOf,
+  detachFrom,
+  recall,
+  scopeOf,
+  type Verification,
+} from '../../lib/auth/request-context.js';
 import { contextOf, httpRequest, natsContext } from './support/contexts.js';
 
 const verification = {
@@ -24,7 +33,7 @@ describe('what a request was let in with', () => {
     detachFrom(carrier);
     expect(recall(context)).toBeUndefined();
     expect(carrierOf(context)).toBe(carrier);
-    attachTo(carrier, verification);
+    attachIn(context, carrier, verification);
     expect(recall(context)).toBe(verification);
     expect(carrier).toMatchObject({ user: { id: 1 }, auth: verification.auth });
     detachFrom(carrier);

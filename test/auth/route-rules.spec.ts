@@ -1,6 +1,7 @@
 import type { JWTPayload } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { judgeRoute, scopesOf } from '../../lib/auth/route-rules.js';
+import type { ScopesFrom } from '../../lib/auth/request-context.js';
 import type { AuthenticatedOptions } from '../../lib/auth/route-options.js';
 
 const CLAIM = (claim: string) => expect.objectContaining({ code: 'claim_invalid', claim });
@@ -23,8 +24,40 @@ describe('scopesOf', () => {
     expect([...scopesOf(claims)]).toEqual(scopes);
   });
 
+  it.each<[object, ScopesFrom, string[]]>([
+    [{ scope: 'a b', permissions: ['c'] }, ['permissions'], ['c']],
+    [{ permissions: 'a b' }, ['permissions'], ['a', 'b']],
+    [{ scope: 'a', scp: ['b'] }, ['scope', 'scp'], ['a', 'b']],
+    [{ realm_access: { roles: ['admin'] } }, ['realm_access.roles'], ['admin']],
+    [{ 'https://example.com/roles': ['admin'] }, ['https://example.com/roles'], ['admin']],
+    [{ scope: 'a' }, ['roles'], []],
+    [{ roles: ['a b', 1, null] }, ['roles'], ['a b']],
+    [{ roles: { admin: {}, member: {} } }, ({ roles }) => Object.keys(roles as object), ['admin', 'member']],
+    [{}, () => 'a b' as never, []],
+    [{}, () => undefined as never, []],
+    [{}, (async () => ['a']) as never, []],
+    [{}, () => ['a', 1 as never], ['a']],
+  ])('reads %j from %s', (claims, from, scopes) => {
+    expect([...scopesOf(claims as JWTPayload, from)]).toEqual(scopes);
+  });
+
+  it('finds none where the function throws, and keeps why', async () => {
+    const thrown = new TypeError('roles is undefined');
+    const judged = judgeRoute({}, { scopes: ['a'] }, () => {
+      throw thrown;
+    });
+    await expect(judged).rejects.toMatchObject({ code: 'insufficient_scope', scopes: ['a'], cause: thrown });
+  });
+
+  it('asks no function for a route that asks for no scope', async () => {
+    const from = () => {
+      throw new Error('asked');
+    };
+    await expect(judgeRoute({ org: 'acme' }, { claims: { org: 'acme' } }, from)).resolves.toBeUndefined();
+  });
+
   it('does not read what an object inherits', () => {
-    expect([...scopesOf(Object.create({ scope: 'admin' }) as object)]).toEqual([]);
+    expect([...scopesOf(Object.create({ scope: 'admin' }) as JWTPayload)]).toEqual([]);
   });
 });
 

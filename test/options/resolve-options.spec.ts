@@ -116,6 +116,15 @@ const rules: Row[] = [
   [{ requiredClaims: ['sub', 1] }, 'requiredClaims', /1 in it/],
   [{ requiredClaims: [''] }, 'requiredClaims', /an empty string in it/],
   [{ validate: 'yes' }, 'validate', /takes a function of the verified token, not "yes"/],
+  [
+    { scopesFrom: 'scope' },
+    'scopesFrom',
+    /takes a list of at least one claim.*or a function of the claims, not "scope"/,
+  ],
+  [{ scopesFrom: [] }, 'scopesFrom', /at least one claim/],
+  [{ scopesFrom: [''] }, 'scopesFrom', /at least one claim/],
+  [{ scopesFrom: [1] }, 'scopesFrom', /not 1 in it/],
+  [{ scopesFrom: null }, 'scopesFrom', /not null/],
 ];
 
 const keeping: Row[] = [

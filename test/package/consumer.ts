@@ -22,6 +22,7 @@ import {
   JwksModule,
   JwksService,
   Public,
+  withUpgradeRequest,
   type AuthenticatedOptions,
   type JwksEvent,
   type JwkSetSource,
@@ -29,6 +30,7 @@ import {
   type JwksOptionsFactory,
   type JwksStatus,
   type SigningKey,
+  type StandardSchema,
   type VerifiedToken,
 } from 'nestjs-jwks';
 import { provideTestIssuer, TestIssuer, type SignOptions } from 'nestjs-jwks/testing';
@@ -41,6 +43,12 @@ interface OrderClaims {
 
 const issuer = 'https://id.example.com/';
 const audience = 'orders-api';
+
+const schema: StandardSchema = { '~standard': { version: 1, vendor: 'own', validate: (value) => ({ value }) } };
+
+class Contact {
+  email!: string;
+}
 
 @Injectable()
 export class Trust implements JwksOptionsFactory {
@@ -75,6 +83,16 @@ export class OrdersController {
     return quota + limit;
   }
 
+  @Get('typed')
+  typed(@Claims(schema) claims: OrderClaims, @Claims('tenant', schema, ParseIntPipe) tenant: number): string {
+    return `${claims.tenant} ${tenant}`;
+  }
+
+  @Get('class')
+  class(@Claims(Contact) contact: Contact): string {
+    return contact.email;
+  }
+
   @Public()
   @Get('health')
   health(): JwksStatus[] {
@@ -99,6 +117,13 @@ export class OrdersController {
   }
 }
 
+/** As an application has it whose adapter is that of another package. */
+export const adapter = withUpgradeRequest({
+  bindClientConnect(_server: unknown, handler: (...args: unknown[]) => void): void {
+    handler({});
+  },
+});
+
 const mounted: JwkSetSource = {
   load: async () => ({ set: JwkSet.parse({ keys: [] }), origin: 'file', hints: { maxAge: 60_000 } }),
 };
@@ -112,7 +137,9 @@ const mounted: JwkSetSource = {
       source: mounted,
       http: { tls: { ca: 'pem' }, timeout: 1 },
     }),
-    JwksModule.forRoot({ audience, issuers: [{ issuer, failover: [{ jwks: { keys: [] } }] }] }),
+    JwksModule.forRoot({ audience, issuers: [{ issuer, failover: [{ jwks: { keys: [] } }], scopesFrom: ['a.b'] }] }),
+    JwksModule.forRoot({ issuer, audience, scopesFrom: ({ roles }) => Object.keys(roles ?? {}) }),
+    JwksModule.forRoot({ issuer, audience, tokenFrom: ({ data, context }) => String(data ?? context) }),
     JwksModule.forRootAsync({ useClass: Trust, isGlobal: true }),
     JwksModule.forRootAsync({ useExisting: Trust }),
     JwksModule.forRootAsync({
