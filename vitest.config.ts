@@ -15,6 +15,8 @@ export default defineConfig({
     reporters: ['default', './tools/summary-reporter.ts'],
     include: ['test/**/*.spec.ts'],
     pool: 'forks',
+    // Two, also on two cores, where vitest's default is one: the longest files wait for clocks and processes most of the time.
+    maxWorkers: 2,
     // Far more than any test takes: a busy machine must not turn a slow test into a failed one.
     testTimeout: 30_000,
     hookTimeout: 30_000,

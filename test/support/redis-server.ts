@@ -14,9 +14,8 @@ const HOW =
 /** Below the ports that the system gives to outgoing connections: a server that was killed finds its port free when it comes back. */
 const PORTS = { from: 10_000, to: 32_000 };
 
-/** None of them outlives this process. */
-const running = new Set<ChildProcess>();
-process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+/** Tells its process id, and kills it when the standard input ends: it does not outlive this process, whatever kills that. */
+const SCRIPT = 'exec 3<&0; redis-server "$@" > /dev/null & pid=$!; echo $pid; (cat <&3; kill -9 $pid) & wait $pid';
 
 /** Whether a `redis-server` can be started here. `REQUIRE_REDIS=1` turns its absence into a failure. */
 export function redisAvailable(): boolean {
@@ -28,7 +27,7 @@ export function redisAvailable(): boolean {
 
 /** A real `redis-server` process on a free loopback port, in memory only. */
 export class RedisServer implements AsyncDisposable {
-  private process: ChildProcess | undefined;
+  private process: { readonly shell: ChildProcess; readonly pid: number } | undefined;
   private cli: ReturnType<typeof createClient> | undefined;
 
   private constructor(
@@ -61,34 +60,32 @@ export class RedisServer implements AsyncDisposable {
   /** Starts it, empty, on the port it had. */
   async restart(): Promise<void> {
     const args = ['--port', String(this.port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
-    const child = spawn('redis-server', [...args, ...this.settings], { stdio: 'ignore' });
-    this.process = child;
-    running.add(child);
-    child.once('exit', () => running.delete(child));
+    const shell = spawn('sh', ['-c', SCRIPT, 'sh', ...args, ...this.settings], { stdio: ['pipe', 'pipe', 'ignore'] });
+    const [told] = (await once(shell.stdout, 'data')) as [Buffer];
+    this.process = { shell, pid: Number(told) };
     while (!(await answers(this.port))) {
-      if (child.exitCode !== null) throw new Error(`redis-server ended with ${child.exitCode}`);
+      if (shell.exitCode !== null) throw new Error(`redis-server ended with ${shell.exitCode}`);
       await pause(5);
     }
   }
 
   /** SIGKILL: connections break, later ones are refused. */
   async kill(): Promise<void> {
-    const child = this.process;
+    const { process: running } = this;
     this.process = undefined;
-    if (!child || child.exitCode !== null) return;
-    const ended = once(child, 'exit');
-    child.kill('SIGCONT');
-    child.kill('SIGKILL');
+    if (!running || running.shell.exitCode !== null) return;
+    const ended = once(running.shell, 'exit');
+    process.kill(running.pid, 'SIGKILL');
     await ended;
   }
 
   /** SIGSTOP: connections stay open and nothing answers. */
   freeze(): void {
-    this.process?.kill('SIGSTOP');
+    if (this.process) process.kill(this.process.pid, 'SIGSTOP');
   }
 
   thaw(): void {
-    this.process?.kill('SIGCONT');
+    if (this.process) process.kill(this.process.pid, 'SIGCONT');
   }
 
   /** Runs one command on a connection of its own, as `redis-cli` does. */
