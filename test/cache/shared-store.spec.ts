@@ -233,6 +233,19 @@ describe('a process whose set another one has replaced', () => {
     expect(first.source.loads).toBe(2);
   });
 
+  it('does not take the same keys for new material because other entries were dropped', async () => {
+    const first = await filled();
+    const second = start({ unknownKid: { refetches: 1, per: MINUTE } });
+    second.source.publishesDocument({ keys: [key.jwk, { kty: 'new' }] });
+    const seen = await second.cache.refresh({ seen: undefined, because: 'requested' });
+    await clock.pass('1s');
+    await first.cache.refresh({ seen: undefined, because: 'requested' });
+    await settle();
+    second.source.publishes([{ ...next, jwk: { ...next.jwk, kid: 'a' } }]);
+    const refreshed = await second.cache.refresh({ seen, because: 'bad-signature' });
+    expect(refreshed.get('a')).not.toBe(seen.get('a'));
+  });
+
   it('asks the source when a refresh is requested', async () => {
     await filled();
     const second = start();
