@@ -23,7 +23,12 @@ type Fault = [what: string, connect: Connect, strike: Strike, told?: RegExp];
 /** What becomes of Redis, how, and what is told of it. */
 const FAULTS: readonly Fault[] = [
   ['is killed', recipe, ({ redis }) => redis.kill(), /offline|closed|did not answer|ECONN|EPIPE|[Ss]ocket/],
-  ['is killed, and commands wait for it', plainly, ({ redis }) => redis.kill(), /closed|did not answer|ECONN|EPIPE|[Ss]ocket/],
+  [
+    'is killed, and commands wait for it',
+    plainly,
+    ({ redis }) => redis.kill(),
+    /closed|did not answer|ECONN|EPIPE|[Ss]ocket/,
+  ],
   ['is killed and comes back empty', recipe, ({ redis }) => redis.kill().then(() => redis.restart())],
   ['hangs', recipe, async ({ redis }) => redis.freeze(), /did not answer within 250 ms/],
   ['hangs, then is killed', recipe, ({ redis }) => Promise.resolve(redis.freeze()).then(() => redis.kill())],
