@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { memoryStore } from '../../lib/client/memory-store.js';
 
 describe('memoryStore', () => {
@@ -24,9 +24,13 @@ describe('memoryStore', () => {
   });
 
   it('forgets what is past its time', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    onTestFinished(() => void vi.useRealTimers());
     const store = memoryStore();
-    await store.set('a', 1, 1);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await store.set('a', 1, 1_000);
+    vi.setSystemTime(Date.now() + 999);
+    expect(await store.get('a')).toBe(1);
+    vi.setSystemTime(Date.now() + 2);
     expect(await store.get('a')).toBeUndefined();
   });
 });
