@@ -11,7 +11,11 @@ export class ManualClock implements Clock {
   private readonly timers = new Set<Timer>();
   private elapsed = 0;
 
-  constructor(private wall = Date.UTC(2026, 0, 1)) {}
+  /** `rest` gives everybody else their turn. */
+  constructor(
+    private wall = Date.UTC(2026, 0, 1),
+    private readonly rest: () => Promise<void> = settle,
+  ) {}
 
   now(): number {
     return this.wall;
@@ -35,17 +39,17 @@ export class ManualClock implements Clock {
   /** Lets time pass; timers due on the way fire in order, and what they start gets its turn before time goes on. */
   async pass(duration: Duration): Promise<void> {
     const end = this.elapsed + parseDuration(duration);
-    await settle();
+    await this.rest();
     for (;;) {
       const next = [...this.timers].filter((timer) => timer.at <= end).sort((a, b) => a.at - b.at)[0];
       if (!next) break;
       this.advanceTo(next.at);
       this.timers.delete(next);
       next.callback();
-      await settle();
+      await this.rest();
     }
     this.advanceTo(end);
-    await settle();
+    await this.rest();
   }
 
   /** Sets the wall clock forward (or back, by a negative figure) without any time passing. */

@@ -1,0 +1,209 @@
+import fc from 'fast-check';
+import {
+  ISSUERS,
+  KEY_NAMES,
+  START,
+  TOKEN_COUNT,
+  VARIANT_NAMES,
+  type KeyName,
+  type Variant,
+} from './token-cache-tokens.js';
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+/** One token that is verified in one way. */
+export interface Use {
+  /** Which of the tokens of the setting. */
+  readonly token: number;
+  readonly variant: Variant;
+  /** Which of the options of the setting; absent: none are given. */
+  readonly options?: number | undefined;
+  /** By the client of this issuer, in place of the service. */
+  readonly client?: string | undefined;
+}
+
+export type Mode = 'up' | 'down' | 'garbage' | 'empty' | 'hangs';
+
+export type Command =
+  | { readonly do: 'pass' | 'jump' | 'set'; readonly to: number }
+  | { readonly do: 'publish'; readonly issuer: number; readonly keys: readonly KeyName[]; readonly maxAge?: number }
+  | { readonly do: 'become'; readonly issuer: number; readonly mode: Mode; readonly latency: number }
+  | { readonly do: 'verify'; readonly uses: readonly Use[]; readonly inherited?: string | undefined }
+  | { readonly do: 'refresh' | 'find'; readonly issuer: number }
+  /** What a resolver function knows of an issuer from now on. */
+  | { readonly do: 'resolve'; readonly issuer: number; readonly as: 'known' | 'unknown' | 'broken' }
+  /** Changes an object of options that was handed in before. */
+  | { readonly do: 'remix'; readonly to: number }
+  /** Tries to change everything that `verify` has answered with. */
+  | { readonly do: 'mutate' };
+
+/** How the application is made. */
+export interface Setting {
+  readonly trust: 'one' | 'any' | 'list' | 'tenants' | 'client';
+  /** Of the side that has a cache. */
+  readonly tokenCache: object | undefined;
+  readonly rules: object;
+  /** Few, so that they are seen again. */
+  readonly tokens: readonly number[];
+  /** Which of `VERIFY_OPTIONS`. */
+  readonly options: readonly number[];
+  readonly validates: boolean;
+  readonly listens: boolean;
+  readonly keeps: boolean;
+  readonly etags: boolean;
+  readonly retries: number;
+  /** In place of chance. */
+  readonly random: number;
+}
+
+/** Made anew for each use, but for the last one, which is `remixed` again and again. */
+export const VERIFY_OPTIONS: readonly (() => unknown)[] = [
+  () => ({}),
+  () => ({ issuer: ISSUERS[0] }),
+  () => ({ issuer: [ISSUERS[1], ISSUERS[0]] }),
+  () => ({ issuer: ISSUERS[1] }),
+  () => ({ audience: 'billing' }),
+  () => ({ audience: ['shipping', 'billing'] }),
+  () => ({ audience: ['shipping,billing'] }),
+  () => ({ audience: false }),
+  () => ({ issuer: ISSUERS[0], audience: false }),
+  () => ({ algorithms: ['ES256'] }),
+  () => ({ algorithms: ['RS256', 'PS256', 'EdDSA'] }),
+  () => ({ tokenType: 'at+jwt' }),
+  () => ({ tokenType: 'JWT' }),
+  () => ({ clockTolerance: 0 }),
+  () => ({ clockTolerance: '1m' }),
+  () => ({ maxTokenAge: '15m' }),
+  () => ({ maxTokenAge: '1m', clockTolerance: 0 }),
+  () => ({ requiredClaims: ['exp', 'jti'] }),
+  () => ({ requiredClaims: ['exp', 'sub'] }),
+  () => ({ requiredClaims: [] }),
+  () => ({ audiance: 'billing' }),
+  () => ({ algorithms: ['HS256'] }),
+  () => ({ clockTolerance: -1 }),
+  () => ({ issuer: '' }),
+  () => null,
+  () => 'billing',
+];
+
+/** Of what holds of a token at one moment and not at the next, in milliseconds since the epoch. */
+const BOUNDS = [60, 600.5, 7_200, 86_400]
+  .flatMap((exp) => [exp, exp + 5, exp + 60])
+  .concat([120, 115, 60, 30, 25, -30])
+  .concat([300, 305, 360, 900, 905, 960])
+  .map((seconds) => (START + seconds) * SECOND);
+
+const SEEN_TOKENS = 4;
+const SEEN_OPTIONS = 4;
+
+const issuer = fc.nat(ISSUERS.length - 1);
+
+const use: fc.Arbitrary<Use> = fc.record({
+  token: fc.nat(SEEN_TOKENS - 1),
+  variant: fc.oneof(
+    { weight: 4, arbitrary: fc.constant<Variant>('good') },
+    { weight: 1, arbitrary: fc.constantFrom(...VARIANT_NAMES) },
+  ),
+  options: fc.option(fc.nat(SEEN_OPTIONS - 1), { nil: undefined, freq: 2 }),
+  client: fc.oneof(
+    { weight: 8, arbitrary: fc.constant(undefined) },
+    { weight: 1, arbitrary: fc.constantFrom(...ISSUERS) },
+  ),
+});
+
+const uses = fc.oneof(
+  { weight: 3, arbitrary: use.map((each) => [each]) },
+  // The same again, or in another way.
+  { weight: 2, arbitrary: use.map((each) => [each, each]) },
+  { weight: 2, arbitrary: fc.tuple(use, use).map(([one, { options }]) => [one, { ...one, options }]) },
+  { weight: 2, arbitrary: fc.tuple(use, use).map(([one, { variant }]) => [one, { ...one, variant }]) },
+  { weight: 2, arbitrary: fc.array(use, { minLength: 2, maxLength: 5 }) },
+);
+
+const keys = fc.oneof(
+  { weight: 2, arbitrary: fc.constantFrom<KeyName[]>(['a1', 'b1', 'e1'], ['a1', 'b1'], ['a2', 'b1'], ['a1']) },
+  { weight: 1, arbitrary: fc.shuffledSubarray(KEY_NAMES, { minLength: 1 }) },
+);
+
+const verify = fc.record({
+  do: fc.constant('verify' as const),
+  uses,
+  inherited: fc.oneof(
+    { weight: 30, arbitrary: fc.constant(undefined) },
+    { weight: 1, arbitrary: fc.constantFrom('exp', 'aud', 'typ', 'max') },
+  ),
+});
+
+const pass = fc.record({
+  do: fc.constant('pass' as const),
+  to: fc.oneof(
+    fc.integer({ min: 1, max: 2 * MINUTE }),
+    fc.constantFrom(SECOND, 30 * SECOND, MINUTE, 8.5 * MINUTE, 10 * MINUTE, 20 * MINUTE, 50 * MINUTE, 3 * HOUR),
+  ),
+});
+
+const jump = fc.record({
+  do: fc.constant('jump' as const),
+  to: fc.constantFrom(-HOUR, -10 * MINUTE, -SECOND, SECOND, 10 * MINUTE),
+});
+
+const set = fc
+  .tuple(fc.constantFrom(...BOUNDS), fc.constantFrom(-1, 0, 1))
+  .map(([bound, delta]) => ({ do: 'set' as const, to: bound + delta }));
+
+const publish = fc.record(
+  { do: fc.constant('publish' as const), issuer, keys, maxAge: fc.constantFrom(0, 5 * MINUTE, HOUR) },
+  { requiredKeys: ['do', 'issuer', 'keys'] },
+);
+
+const become = fc.record({
+  do: fc.constant('become' as const),
+  issuer,
+  mode: fc.constantFrom<Mode>('up', 'up', 'up', 'down', 'garbage', 'empty', 'hangs'),
+  latency: fc.constantFrom(0, 0, 0, 300, 3_000),
+});
+
+const ask = fc.record({ do: fc.constantFrom('refresh' as const, 'refresh' as const, 'find' as const), issuer });
+
+const resolve = fc.record({
+  do: fc.constant('resolve' as const),
+  issuer,
+  as: fc.constantFrom('known' as const, 'unknown' as const, 'broken' as const),
+});
+
+const remix = fc.record({ do: fc.constant('remix' as const), to: fc.nat(VERIFY_OPTIONS.length - 3) });
+
+export const commands: fc.Arbitrary<readonly Command[]> = fc.array(
+  fc.oneof(
+    { weight: 24, arbitrary: verify },
+    { weight: 4, arbitrary: pass },
+    { weight: 2, arbitrary: jump },
+    { weight: 4, arbitrary: set },
+    { weight: 6, arbitrary: publish },
+    { weight: 4, arbitrary: become },
+    { weight: 5, arbitrary: ask },
+    { weight: 1, arbitrary: resolve },
+    { weight: 2, arbitrary: remix },
+    { weight: 2, arbitrary: fc.constant({ do: 'mutate' as const }) },
+  ),
+  { minLength: 1, maxLength: 80, size: 'max' },
+);
+
+const often = <T>(usual: T, ...others: T[]) =>
+  fc.oneof({ weight: 4, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: fc.constantFrom(...others) });
+
+export const settings: fc.Arbitrary<Setting> = fc.record({
+  trust: fc.constantFrom<Setting['trust']>('one', 'any', 'list', 'list', 'tenants', 'tenants', 'client'),
+  tokenCache: fc.constantFrom(undefined, {}, { max: 10_000 }, { max: 3 }, { max: 2 }, { max: 1 }),
+  rules: often<object>({}, { maxTokenAge: '12m' }, { clockTolerance: 0, requiredClaims: [] }, { tokenType: 'at+jwt' }),
+  tokens: fc.array(fc.oneof(fc.nat(4), fc.nat(TOKEN_COUNT - 1)), { minLength: SEEN_TOKENS, maxLength: SEEN_TOKENS }),
+  options: fc.array(fc.nat(VERIFY_OPTIONS.length), { minLength: SEEN_OPTIONS, maxLength: SEEN_OPTIONS }),
+  validates: fc.boolean(),
+  listens: fc.boolean(),
+  keeps: often(true, false),
+  etags: fc.boolean(),
+  retries: fc.constantFrom(0, 2),
+  random: fc.constantFrom(0, 0.5, 0.99),
+});
