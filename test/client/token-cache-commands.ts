@@ -81,11 +81,8 @@ export const VERIFY_OPTIONS: readonly (() => unknown)[] = [
   () => ({ requiredClaims: ['exp', 'sub'] }),
   () => ({ requiredClaims: [] }),
   () => ({ audiance: 'billing' }),
-  () => ({ algorithms: ['HS256'] }),
   () => ({ clockTolerance: -1 }),
-  () => ({ issuer: '' }),
   () => null,
-  () => 'billing',
 ];
 
 /** Of what holds of a token at one moment and not at the next, in milliseconds since the epoch. */
@@ -106,9 +103,9 @@ const use: fc.Arbitrary<Use> = fc.record({
     { weight: 4, arbitrary: fc.constant<Variant>('good') },
     { weight: 1, arbitrary: fc.constantFrom(...VARIANT_NAMES) },
   ),
-  options: fc.option(fc.nat(SEEN_OPTIONS - 1), { nil: undefined, freq: 2 }),
+  options: fc.option(fc.nat(SEEN_OPTIONS - 1), { nil: undefined, freq: 1 }),
   client: fc.oneof(
-    { weight: 8, arbitrary: fc.constant(undefined) },
+    { weight: 12, arbitrary: fc.constant(undefined) },
     { weight: 1, arbitrary: fc.constantFrom(...ISSUERS) },
   ),
 });
@@ -173,7 +170,7 @@ const resolve = fc.record({
   as: fc.constantFrom('known' as const, 'unknown' as const, 'broken' as const),
 });
 
-const remix = fc.record({ do: fc.constant('remix' as const), to: fc.nat(VERIFY_OPTIONS.length - 3) });
+const remix = fc.record({ do: fc.constant('remix' as const), to: fc.nat(VERIFY_OPTIONS.length - 1) });
 
 export const commands: fc.Arbitrary<readonly Command[]> = fc.array(
   fc.oneof(
@@ -195,7 +192,7 @@ const often = <T>(usual: T, ...others: T[]) =>
   fc.oneof({ weight: 4, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: fc.constantFrom(...others) });
 
 export const settings: fc.Arbitrary<Setting> = fc.record({
-  trust: fc.constantFrom<Setting['trust']>('one', 'any', 'list', 'list', 'tenants', 'tenants', 'client'),
+  trust: fc.constantFrom<Setting['trust']>('one', 'one', 'any', 'any', 'list', 'list', 'tenants', 'tenants', 'client'),
   tokenCache: fc.constantFrom(undefined, {}, { max: 10_000 }, { max: 3 }, { max: 2 }, { max: 1 }),
   rules: often<object>({}, { maxTokenAge: '12m' }, { clockTolerance: 0, requiredClaims: [] }, { tokenType: 'at+jwt' }),
   tokens: fc.array(fc.oneof(fc.nat(4), fc.nat(TOKEN_COUNT - 1)), { minLength: SEEN_TOKENS, maxLength: SEEN_TOKENS }),

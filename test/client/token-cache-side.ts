@@ -11,15 +11,6 @@ import { Provider } from './token-cache-issuer.js';
 import { toldOfAuthentication, toldOfEvents, toldOfFault, toldOfToken, vandalise } from './token-cache-told.js';
 import { ISSUERS, tokenOf } from './token-cache-tokens.js';
 
-const knowsTokenCache = (() => {
-  try {
-    JwksRuntime.ofModule({ issuer: 'x', audience: false, jwksUri: 'https://x', tokenCache: false });
-    return true;
-  } catch {
-    return false;
-  }
-})();
-
 interface Outcome {
   /** In the order in which they were begun. */
   readonly number: number;
@@ -56,7 +47,7 @@ export class Side {
     tokenCache: object | false | undefined,
   ) {
     this.providers = new Map(ISSUERS.map((issuer) => [issuer, new Provider(this.clock, setting.etags)]));
-    this.runtime = this.boot(tokenCache === undefined || !knowsTokenCache ? {} : { tokenCache });
+    this.runtime = this.boot(tokenCache === undefined ? {} : { tokenCache });
     this.service = new JwksService(this.runtime);
     if (setting.listens) this.service.events$.subscribe((event) => this.events.push(event));
   }

@@ -1,4 +1,4 @@
-import type { Authentication } from '../../lib/client/authenticator.js';
+import type { Authentication } from '../../lib/client/token-judge.js';
 import type { JwksEvent } from '../../lib/core/events.js';
 import type { VerifiedToken } from '../../lib/tokens/verified-token.js';
 import { isDeeplyFrozen } from '../tokens/raw-token.js';
@@ -25,8 +25,14 @@ export function toldOfAuthentication({ token, user }: Authentication): object {
 /** All that a caller can see of an error, but for where it was made. */
 export function toldOfFault(fault: unknown): object {
   if (!(fault instanceof Error)) return { thrown: fault };
-  const { name, message, cause, stack: _, ...members } = fault as Error & Record<string, unknown>;
-  return { name, message, ...members, ...(cause instanceof Error && { cause: toldOfFault(cause) }) };
+  const { name, message, cause, ...members } = {
+    ...fault,
+    name: fault.name,
+    message: fault.message,
+    cause: fault.cause,
+  };
+  // Not the stack, which takes long to write down.
+  return { name, message, ...members, cause: cause === undefined ? undefined : toldOfFault(cause) };
 }
 
 /**
