@@ -141,7 +141,8 @@ export class Side {
       case 'set':
         return this.clock.jump(command.to - this.clock.now());
       case 'publish':
-        return this.providerOf(command.issuer).publish(command.keys, command.maxAge);
+        this.providerOf(command.issuer).publish(command.keys, command.maxAge);
+        return command.refresh ? this.watch(this.look('refresh', ISSUERS[command.issuer] as string)) : undefined;
       case 'become':
         return this.providerOf(command.issuer).become(command.mode, command.latency);
       case 'resolve':
