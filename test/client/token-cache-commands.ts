@@ -92,8 +92,11 @@ export const VERIFY_OPTIONS: readonly (() => unknown)[] = [
   () => null,
 ];
 
+/** Those that say how long a token is good. */
+const OF_TIME = [13, 14, 15, 16];
+
 /** Of what holds of a token at one moment and not at the next, in milliseconds since the epoch. */
-const BOUNDS = [60, 600.5, 7_200, 86_400]
+const BOUNDS = [60, 600.5, 7_200, 7_200, 86_400]
   .flatMap((exp) => [exp, exp + 5, exp + 60])
   .concat([120, 115, 60, 30, 25, -30])
   .concat([300, 305, 360, 900, 905, 960])
@@ -213,7 +216,10 @@ export const settings: fc.Arbitrary<Setting> = fc.record({
   tokenCache: fc.constantFrom(undefined, {}, { max: 10_000 }, { max: 3 }, { max: 2 }, { max: 1 }),
   rules: often<object>({}, { maxTokenAge: '12m' }, { clockTolerance: 0, requiredClaims: [] }, { tokenType: 'at+jwt' }),
   tokens: fc.array(fc.oneof(fc.nat(4), fc.nat(TOKEN_COUNT - 1)), { minLength: SEEN_TOKENS, maxLength: SEEN_TOKENS }),
-  options: fc.array(fc.nat(VERIFY_OPTIONS.length), { minLength: SEEN_OPTIONS, maxLength: SEEN_OPTIONS }),
+  options: fc.array(fc.oneof(fc.nat(VERIFY_OPTIONS.length), fc.constantFrom(...OF_TIME)), {
+    minLength: SEEN_OPTIONS,
+    maxLength: SEEN_OPTIONS,
+  }),
   validates: fc.boolean(),
   listens: fc.boolean(),
   keeps: often(true, false),

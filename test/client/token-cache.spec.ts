@@ -1,3 +1,4 @@
+import { getHeapSnapshot } from 'node:v8';
 import { describe, expect, it, vi } from 'vitest';
 import { JwksClient } from '../../lib/client/jwks-client.js';
 import { JwksConfigurationError } from '../../lib/core/errors.js';
@@ -399,6 +400,30 @@ describe('what is kept', () => {
     const checks = countChecks();
     await jwks.verify(good);
     expect(checks()).toBe(0);
+  });
+
+  it('H9: holds no text of a token', async () => {
+    const { jwks } = rig();
+    const use = async (sub: string) => {
+      const token = await signToken(key, { ...claims, sub });
+      await jwks.verify(token);
+      await jwks.verify(token);
+      return {
+        token,
+        pieces: token
+          .split('.')
+          .slice(1)
+          .map((part) => Buffer.from(part.slice(-40))),
+      };
+    };
+    const { pieces } = await use('bob');
+    const lasting = await use('carol');
+    // V8 keeps the text that a regular expression met last.
+    expect('another').toMatch(/^another$/);
+    const heap = Buffer.concat(await getHeapSnapshot().toArray());
+    expect(lasting.pieces.map((piece) => heap.includes(piece))).toEqual([true, true]);
+    expect(pieces.map((piece) => heap.includes(piece))).toEqual([false, false]);
+    expect(lasting.token).not.toBe('');
   });
 
   it('is not shared between two applications of one process', async () => {
