@@ -1,13 +1,5 @@
 import fc from 'fast-check';
-import {
-  ISSUERS,
-  KEY_NAMES,
-  START,
-  TOKEN_COUNT,
-  VARIANT_NAMES,
-  type KeyName,
-  type Variant,
-} from './token-cache-tokens.js';
+import { ISSUERS, KEY_NAMES, START, VARIANT_NAMES, type KeyName, type Variant } from './token-cache-tokens.js';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -37,7 +29,14 @@ export type Command =
       readonly maxAge?: number;
     }
   | { readonly do: 'become'; readonly issuer: number; readonly mode: Mode; readonly latency: number }
-  | { readonly do: 'verify'; readonly uses: readonly Use[]; readonly inherited?: string | undefined }
+  | {
+      readonly do: 'verify';
+      readonly uses: readonly Use[];
+      /** Whose set is refreshed while signatures are checked. */
+      readonly beside?: number | undefined;
+      /** What every object has meanwhile. */
+      readonly inherited?: string | undefined;
+    }
   | { readonly do: 'refresh' | 'find'; readonly issuer: number }
   /** What a resolver function knows of an issuer from now on. */
   | { readonly do: 'resolve'; readonly issuer: number; readonly as: 'known' | 'unknown' | 'broken' }
@@ -45,25 +44,6 @@ export type Command =
   | { readonly do: 'remix'; readonly to: number }
   /** Tries to change everything that `verify` has answered with. */
   | { readonly do: 'mutate' };
-
-/** How the application is made. */
-export interface Setting {
-  readonly trust: 'one' | 'any' | 'list' | 'tenants' | 'client';
-  /** Of the side that has a cache. */
-  readonly tokenCache: object | undefined;
-  readonly rules: object;
-  /** Few, so that they are seen again. */
-  readonly tokens: readonly number[];
-  /** Which of `VERIFY_OPTIONS`. */
-  readonly options: readonly number[];
-  readonly validates: boolean;
-  readonly listens: boolean;
-  readonly keeps: boolean;
-  readonly etags: boolean;
-  readonly retries: number;
-  /** In place of chance. */
-  readonly random: number;
-}
 
 /** Made anew for each use, but for the last one, which is `remixed` again and again. */
 export const VERIFY_OPTIONS: readonly (() => unknown)[] = [
@@ -92,9 +72,6 @@ export const VERIFY_OPTIONS: readonly (() => unknown)[] = [
   () => null,
 ];
 
-/** Those that say how long a token is good. */
-const OF_TIME = [13, 14, 15, 16];
-
 /** Of what holds of a token at one moment and not at the next, in milliseconds since the epoch. */
 const BOUNDS = [60, 600.5, 7_200, 7_200, 86_400]
   .flatMap((exp) => [exp, exp + 5, exp + 60])
@@ -102,19 +79,19 @@ const BOUNDS = [60, 600.5, 7_200, 7_200, 86_400]
   .concat([300, 305, 360, 900, 905, 960])
   .map((seconds) => (START + seconds) * SECOND);
 
-const SEEN_TOKENS = 4;
-const SEEN_OPTIONS = 4;
+/** How many tokens and options an application meets: few, so that they are seen again. */
+export const SEEN = { tokens: 4, options: 4 };
 
 /** The first is that of most tokens. */
 const issuer = fc.constantFrom(0, 0, 0, 1, 2);
 
 const use: fc.Arbitrary<Use> = fc.record({
-  token: fc.nat(SEEN_TOKENS - 1),
+  token: fc.nat(SEEN.tokens - 1),
   variant: fc.oneof(
     { weight: 4, arbitrary: fc.constant<Variant>('good') },
     { weight: 1, arbitrary: fc.constantFrom(...VARIANT_NAMES) },
   ),
-  options: fc.option(fc.nat(SEEN_OPTIONS - 1), { nil: undefined, freq: 2 }),
+  options: fc.option(fc.nat(SEEN.options - 1), { nil: undefined, freq: 2 }),
   client: fc.oneof(
     { weight: 12, arbitrary: fc.constant(undefined) },
     { weight: 1, arbitrary: fc.constantFrom(...ISSUERS) },
@@ -141,6 +118,7 @@ const keys = fc.oneof(
 const verify = fc.record({
   do: fc.constant('verify' as const),
   uses,
+  beside: fc.oneof({ weight: 9, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: issuer }),
   inherited: fc.oneof(
     { weight: 30, arbitrary: fc.constant(undefined) },
     { weight: 1, arbitrary: fc.constantFrom('exp', 'aud', 'typ', 'max') },
@@ -207,23 +185,3 @@ export const commands: fc.Arbitrary<readonly Command[]> = fc.array(
   ),
   { minLength: 1, maxLength: 80, size: 'max' },
 );
-
-const often = <T>(usual: T, ...others: T[]) =>
-  fc.oneof({ weight: 4, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: fc.constantFrom(...others) });
-
-export const settings: fc.Arbitrary<Setting> = fc.record({
-  trust: fc.constantFrom<Setting['trust']>('one', 'one', 'any', 'any', 'list', 'list', 'tenants', 'tenants', 'client'),
-  tokenCache: fc.constantFrom(undefined, {}, { max: 10_000 }, { max: 3 }, { max: 2 }, { max: 1 }),
-  rules: often<object>({}, { maxTokenAge: '12m' }, { clockTolerance: 0, requiredClaims: [] }, { tokenType: 'at+jwt' }),
-  tokens: fc.array(fc.oneof(fc.nat(4), fc.nat(TOKEN_COUNT - 1)), { minLength: SEEN_TOKENS, maxLength: SEEN_TOKENS }),
-  options: fc.array(fc.oneof(fc.nat(VERIFY_OPTIONS.length), fc.constantFrom(...OF_TIME)), {
-    minLength: SEEN_OPTIONS,
-    maxLength: SEEN_OPTIONS,
-  }),
-  validates: fc.boolean(),
-  listens: fc.boolean(),
-  keeps: often(true, false),
-  etags: fc.boolean(),
-  retries: fc.constantFrom(0, 2),
-  random: fc.constantFrom(0, 0.5, 0.99),
-});

@@ -5,9 +5,10 @@ import { JwksService } from '../../lib/jwks.service.js';
 import type { VerifyOptions } from '../../lib/options/verify-options.js';
 import type { VerifiedToken } from '../../lib/tokens/verified-token.js';
 import { ManualClock } from '../support/manual-clock.js';
-import { VERIFY_OPTIONS, type Command, type Setting, type Use } from './token-cache-commands.js';
+import { VERIFY_OPTIONS, type Command, type Use } from './token-cache-commands.js';
 import { checksSoFar, quiet } from './token-cache-crypto.js';
 import { Provider } from './token-cache-issuer.js';
+import type { Setting } from './token-cache-settings.js';
 import { toldOfAuthentication, toldOfEvents, toldOfFault, toldOfToken, vandalise } from './token-cache-told.js';
 import { ISSUERS, tokenOf } from './token-cache-tokens.js';
 
@@ -151,6 +152,7 @@ export class Side {
       case 'verify':
         return withInherited(command.inherited, async () => {
           for (const use of command.uses) this.watch(this.verify(use));
+          if (command.beside !== undefined) this.watch(this.look('refresh', ISSUERS[command.beside] as string));
           await quiet();
         });
       case 'refresh':

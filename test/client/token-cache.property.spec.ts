@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { commands, settings, type Command, type Setting, type Use } from './token-cache-commands.js';
+import { commands, type Command, type Use } from './token-cache-commands.js';
 import { countChecks } from './token-cache-crypto.js';
+import { settings, type Setting } from './token-cache-settings.js';
 import { Side, type Observation } from './token-cache-side.js';
 
 /** `TOKEN_CACHE_RUNS=20000` looks for longer, `TOKEN_CACHE_SEED` for the same again. */

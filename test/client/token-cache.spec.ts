@@ -102,20 +102,13 @@ describe('a token that comes again', () => {
   });
 
   it('is answered with what nobody can have changed', async () => {
-    const { jwks } = rig({ validate: (token) => void attempt(() => Object.assign(token.claims, { sub: 'root' })) });
-    const attempt = (act: () => unknown) => {
-      try {
-        act();
-      } catch {
-        // Frozen.
-      }
-    };
+    const { jwks } = rig({ validate: (token) => void caught(() => Object.assign(token.claims, { sub: 'root' })) });
     const before = structuredClone((await jwks.verify(good)).claims);
     const seen = await jwks.verify<{ sub: string; roles: string[]; realm: { access: string[] } }>(good);
-    attempt(() => seen.claims.roles.push('admin'));
-    attempt(() => seen.claims.realm.access.push('write'));
-    attempt(() => Object.assign(seen, { claims: {} }));
-    attempt(() => Object.assign(seen.header, { kid: 'z' }));
+    caught(() => seen.claims.roles.push('admin'));
+    caught(() => seen.claims.realm.access.push('write'));
+    caught(() => Object.assign(seen, { claims: {} }));
+    caught(() => Object.assign(seen.header, { kid: 'z' }));
     expect((await jwks.verify(good)).claims).toEqual(before);
     expect((await jwks.verify(good)).header.kid).toBe('k');
   });
@@ -136,14 +129,11 @@ describe('a token that comes again', () => {
   });
 
   it('is refused once everything is closed', async () => {
-    const { jwks, codeOf } = rig();
     const client = new JwksClient({ issuer: ISSUER, audience: false, jwks: jwksOf(key) });
     const lasting = await signToken(key, { ...claims, exp: 9e9 });
     await client.verify(lasting);
     await client.close();
     expect((await faultOf(client.verify(lasting))).code).toBe('jwks_unavailable');
-    await jwks.verify(good);
-    await expect(codeOf('x')).resolves.toBe('token_malformed');
   });
 });
 
