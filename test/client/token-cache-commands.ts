@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { ISSUERS, KEY_NAMES, START, VARIANT_NAMES, type KeyName, type Variant } from './token-cache-tokens.js';
+import { ISSUERS, KEY_NAMES, VARIANT_NAMES, type KeyName, type Variant } from './token-cache-tokens.js';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -19,7 +19,16 @@ export interface Use {
 export type Mode = 'up' | 'down' | 'garbage' | 'empty' | 'hangs';
 
 export type Command =
-  | { readonly do: 'pass' | 'jump' | 'set'; readonly to: number }
+  | { readonly do: 'pass' | 'jump'; readonly to: number }
+  /** Uses a token about the moment from or to which it is good: one millisecond before, then, and one after, or the other way round. */
+  | {
+      readonly do: 'edge';
+      readonly use: Use;
+      readonly claim: 'exp' | 'nbf' | 'iat';
+      /** How far from what the claim says: the tolerance, the greatest age. */
+      readonly off: number;
+      readonly deltas: readonly number[];
+    }
   | {
       readonly do: 'publish';
       readonly issuer: number;
@@ -71,13 +80,6 @@ export const VERIFY_OPTIONS: readonly (() => unknown)[] = [
   () => ({ clockTolerance: -1 }),
   () => null,
 ];
-
-/** Of what holds of a token at one moment and not at the next, in milliseconds since the epoch. */
-const BOUNDS = [60, 600.5, 7_200, 7_200, 86_400]
-  .flatMap((exp) => [exp, exp + 5, exp + 60])
-  .concat([120, 115, 60, 30, 25, -30])
-  .concat([300, 305, 360, 900, 905, 960])
-  .map((seconds) => (START + seconds) * SECOND);
 
 /** How many tokens and options an application meets: few, so that they are seen again. */
 export const SEEN = { tokens: 4, options: 4 };
@@ -138,9 +140,18 @@ const jump = fc.record({
   to: fc.constantFrom(-HOUR, -10 * MINUTE, -SECOND, SECOND, 10 * MINUTE),
 });
 
-const set = fc
-  .tuple(fc.constantFrom(...BOUNDS), fc.constantFrom(-1, 0, 1))
-  .map(([bound, delta]) => ({ do: 'set' as const, to: bound + delta }));
+const tolerance = fc.constantFrom(0, 5 * SECOND, 5 * SECOND, MINUTE);
+const age = fc.constantFrom(0, MINUTE, 12 * MINUTE, 15 * MINUTE);
+
+const moment = fc.oneof(
+  tolerance.map((off) => ({ claim: 'exp' as const, off })),
+  tolerance.map((off) => ({ claim: 'nbf' as const, off: -off })),
+  fc.tuple(tolerance, age).map(([off, most]) => ({ claim: 'iat' as const, off: most > 0 ? most + off : -off })),
+);
+
+const edge = fc
+  .tuple(use, moment, fc.constantFrom([-1, 0, 1], [1, 0, -1]))
+  .map(([each, at, deltas]) => ({ do: 'edge' as const, use: { ...each, variant: 'good' as const }, ...at, deltas }));
 
 const publish = fc.record(
   {
@@ -175,7 +186,7 @@ export const commands: fc.Arbitrary<readonly Command[]> = fc.array(
     { weight: 24, arbitrary: verify },
     { weight: 4, arbitrary: pass },
     { weight: 2, arbitrary: jump },
-    { weight: 4, arbitrary: set },
+    { weight: 4, arbitrary: edge },
     { weight: 6, arbitrary: publish },
     { weight: 4, arbitrary: become },
     { weight: 5, arbitrary: ask },

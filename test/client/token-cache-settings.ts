@@ -21,8 +21,15 @@ export interface Setting {
   readonly random: number;
 }
 
-/** Those that say how long a token is good. */
-const OF_TIME = [13, 14, 15, 16];
+/** The usual tokens, those that time makes good or bad, and all of them. */
+const token = fc.oneof(fc.nat(4), fc.constantFrom(10, 11, 12, 13, 14, 15, 16, 17), fc.nat(TOKEN_COUNT - 1));
+
+/** Options that refuse many a good token, those that say how long it is good, and all of them. */
+const option = fc.oneof(
+  fc.constantFrom(4, 9, 10, 11, 17),
+  fc.constantFrom(13, 14, 15, 16),
+  fc.nat(VERIFY_OPTIONS.length),
+);
 
 const often = <T>(usual: T, ...others: T[]) =>
   fc.oneof({ weight: 4, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: fc.constantFrom(...others) });
@@ -31,11 +38,8 @@ export const settings: fc.Arbitrary<Setting> = fc.record({
   trust: fc.constantFrom<Setting['trust']>('one', 'one', 'any', 'any', 'list', 'list', 'tenants', 'tenants', 'client'),
   tokenCache: fc.constantFrom(undefined, {}, { max: 10_000 }, { max: 3 }, { max: 2 }, { max: 1 }),
   rules: often<object>({}, { maxTokenAge: '12m' }, { clockTolerance: 0, requiredClaims: [] }, { tokenType: 'at+jwt' }),
-  tokens: fc.array(fc.oneof(fc.nat(4), fc.nat(TOKEN_COUNT - 1)), { minLength: SEEN.tokens, maxLength: SEEN.tokens }),
-  options: fc.array(fc.oneof(fc.nat(VERIFY_OPTIONS.length), fc.constantFrom(...OF_TIME)), {
-    minLength: SEEN.options,
-    maxLength: SEEN.options,
-  }),
+  tokens: fc.array(token, { minLength: SEEN.tokens, maxLength: SEEN.tokens }),
+  options: fc.array(option, { minLength: SEEN.options, maxLength: SEEN.options }),
   validates: fc.boolean(),
   listens: fc.boolean(),
   keeps: often(true, false),

@@ -10,7 +10,7 @@ import { checksSoFar, quiet } from './token-cache-crypto.js';
 import { Provider } from './token-cache-issuer.js';
 import type { Setting } from './token-cache-settings.js';
 import { toldOfAuthentication, toldOfEvents, toldOfFault, toldOfToken, vandalise } from './token-cache-told.js';
-import { ISSUERS, tokenOf } from './token-cache-tokens.js';
+import { ISSUERS, timeOf, tokenOf } from './token-cache-tokens.js';
 
 interface Outcome {
   /** In the order in which they were begun. */
@@ -139,8 +139,8 @@ export class Side {
         return this.clock.pass(command.to);
       case 'jump':
         return this.clock.jump(command.to);
-      case 'set':
-        return this.clock.jump(command.to - this.clock.now());
+      case 'edge':
+        return this.onTheEdge(command);
       case 'publish':
         this.providerOf(command.issuer).publish(command.keys, command.maxAge);
         return command.refresh ? this.watch(this.look('refresh', ISSUERS[command.issuer] as string)) : undefined;
@@ -164,6 +164,15 @@ export class Side {
         return;
       case 'mutate':
         return this.answers.forEach(vandalise);
+    }
+  }
+
+  private async onTheEdge({ use, claim, off, deltas }: Extract<Command, { do: 'edge' }>): Promise<void> {
+    const moment = timeOf(this.setting.tokens[use.token] as number, claim) + off;
+    for (const delta of deltas) {
+      this.clock.jump(moment + delta - this.clock.now());
+      this.watch(this.verify(use));
+      await quiet();
     }
   }
 

@@ -165,6 +165,13 @@ export function tokenOf(index: number, variant: Variant): unknown {
   return VARIANTS[variant](token, SIGNED[(index + 1) % SIGNED.length] as Signed);
 }
 
+/** What a token says of time, in milliseconds; what it does not say is now. */
+export function timeOf(index: number, claim: 'exp' | 'nbf' | 'iat'): number {
+  const claims = PLANS[index]?.claims as Record<string, unknown> | string;
+  const seconds = typeof claims === 'string' ? undefined : claims[claim];
+  return (typeof seconds === 'number' ? seconds : START) * 1_000;
+}
+
 function replaced(text: string, index: number, change: (char: string) => string): string {
   return text.slice(0, index) + change(text[index] as string) + text.slice(index + 1);
 }
