@@ -2,7 +2,7 @@ import { ForbiddenException, HttpException, type ExecutionContext } from '@nestj
 import { Reflector, type HttpAdapterHost } from '@nestjs/core';
 import { RpcException } from '@nestjs/microservices';
 import { WsException } from '@nestjs/websockets';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { Authenticated, Public } from '../../lib/auth/decorators.js';
 import { JwksAuthGuard } from '../../lib/auth/jwks-auth.guard.js';
 import { recall } from '../../lib/auth/request-context.js';
@@ -244,6 +244,36 @@ describe('JwksAuthGuard, once for each request', () => {
     await guardOf(jwks).canActivate(context);
     await expect(refusalOf(guardOf(jwks, Refusing).canActivate(context))).resolves.toMatchObject({ message: 'Closed' });
     expect(jwks.asked).toHaveLength(1);
+  });
+});
+
+describe('JwksAuthGuard, where the application has replaced the global Promise', () => {
+  const native = globalThis.Promise;
+  afterEach(() => {
+    globalThis.Promise = native;
+  });
+
+  it.each(['unknown', undefined])('takes no promise for an answer: the token %s', async (token) => {
+    globalThis.Promise = class Replaced<T> extends native<T> {};
+    const { context, request } = http(token);
+    await expect(guardOf(new FakeJwks()).canActivate(context)).rejects.toBeInstanceOf(HttpException);
+    expect(request).not.toHaveProperty('auth');
+  });
+
+  it('waits for what a subclass finds', async () => {
+    class Async extends JwksAuthGuard {
+      protected override async getToken(): Promise<string | undefined> {
+        return 'good';
+      }
+
+      protected override async authorize(): Promise<void> {
+        throw new ForbiddenException('Closed');
+      }
+    }
+    globalThis.Promise = class Replaced<T> extends native<T> {};
+    const { context } = http();
+    const decision = guardOf(new FakeJwks().trust('good'), Async).canActivate(context);
+    await expect(decision).rejects.toBeInstanceOf(ForbiddenException);
   });
 });
 
