@@ -31,7 +31,7 @@ export type { ClaimsSchema, StandardResult, StandardSchema } from './auth/claims
 export type { ClaimsDecorator } from './auth/decorators.js';
 export type { ClientConnectAdapter } from './auth/upgrade-request.js';
 export type { PassportActions } from './auth/jwks.strategy.js';
-export type { Verification } from './auth/request-context.js';
+export type { Verification } from './auth/verification.js';
 export type { AuthenticatedOptions, ClaimPredicate, ClaimValue } from './auth/route-options.js';
 export type { StoreLike } from './cache/jwk-set-store.js';
 export type { JwkSetCounters, KeyLookupStatus } from './cache/key-lookup.js';

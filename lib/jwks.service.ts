@@ -1,12 +1,13 @@
 import type { JSONWebKeySet, JWTPayload } from 'jose';
 import type { Observable } from 'rxjs';
-import type { Authentication, MaybePromise } from './client/token-judge.js';
+import type { Authentication } from './client/token-judge.js';
 import type { JwksStatus } from './client/issuer-chain.js';
 import { JwksClient, type RefreshOptions } from './client/jwks-client.js';
 import type { JwksRuntime, RuntimeSettings } from './client/jwks-runtime.js';
 import { secretOrKeyProvider, type SecretOrKeyProvider } from './client/secret-or-key-provider.js';
 import type { TokenError } from './core/errors.js';
 import type { JwksEvent } from './core/events.js';
+import type { MaybePromise } from './core/maybe-promise.js';
 import type { JwkSet } from './keys/jwk-set.js';
 import type { SigningKey } from './keys/signing-key.js';
 import type { VerifyOptions } from './options/verify-options.js';

@@ -1,17 +1,12 @@
 import type { Clock } from '../core/clock.js';
 import { isJwksError, UnsupportedAlgorithmError, type TokenError } from '../core/errors.js';
 import { safeText } from '../core/events.js';
+import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
 import type { SigningKey } from '../keys/signing-key.js';
 import type { VerifyOptions } from '../options/verify-options.js';
 import { parseCompactJwt, type CompactJwt } from '../tokens/compact-jwt.js';
 import type { EventChannels } from './event-channels.js';
-import {
-  TokenJudge,
-  type Authentication,
-  type MaybePromise,
-  type TokenCase,
-  type TokenJudgeParts,
-} from './token-judge.js';
+import { TokenJudge, type Authentication, type TokenCase, type TokenJudgeParts } from './token-judge.js';
 
 /** @internal */
 export interface AuthenticatorParts extends TokenJudgeParts {
@@ -41,7 +36,7 @@ export class Authenticator {
     const given: TokenCase = { token, options, startedAt, jwt: undefined, issuer: undefined };
     try {
       const made = this.tokens.judge(given);
-      return made instanceof Promise ? this.awaited(made, given) : this.admitted(made, given);
+      return isPromise(made) ? this.awaited(made, given) : this.admitted(made, given);
     } catch (error) {
       throw this.refused(error, given);
     }

@@ -1,4 +1,5 @@
 import type { JwksTokenOptions } from '../options/issuer-options.js';
+import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
 import type { ResolvedIssuer } from '../options/resolve-issuer.js';
 import type { VerifyOptions } from '../options/verify-options.js';
 import type { TokenRules } from '../tokens/claims.js';
@@ -16,9 +17,6 @@ export interface Authentication {
   /** Where its issuer puts scopes. */
   readonly scopesFrom?: JwksTokenOptions['scopesFrom'];
 }
-
-/** A promise only where something has to be waited for. @internal */
-export type MaybePromise<T> = T | Promise<T>;
 
 /** @internal */
 export interface TokenJudgeParts {
@@ -58,7 +56,7 @@ export class TokenJudge {
     const opened = this.open(given.token);
     given.jwt = opened.jwt;
     const found = this.parts.trusted(opened.jwt.issuer);
-    return found instanceof Promise
+    return isPromise(found)
       ? found.then((chain) => this.judgeBy(chain, given, opened))
       : this.judgeBy(found, given, opened);
   }
@@ -76,9 +74,9 @@ export class TokenJudge {
     const { jwt, seen } = opened;
     const rules = chain.rulesFor(jwt.issuer, given.options);
     const verified = seen ? verifier.verifyAgain(given.token, seen, rules) : verifier.verify(given.token, jwt, rules);
-    if (verified instanceof Promise) return during(chain, this.conclude(verified, chain, { ...opened, rules }));
+    if (isPromise(verified)) return during(chain, this.conclude(verified, chain, { ...opened, rules }));
     const made = authenticationOf(verified, settings);
-    return made instanceof Promise ? during(chain, made) : made;
+    return isPromise(made) ? during(chain, made) : made;
   }
 
   private async conclude(
@@ -105,7 +103,5 @@ async function during<T>(chain: IssuerChain, work: Promise<T>): Promise<T> {
 function authenticationOf(token: VerifiedToken, settings: ResolvedIssuer): MaybePromise<Authentication> {
   const { validate, scopesFrom } = settings;
   const found = userOf(token, validate);
-  return found instanceof Promise
-    ? found.then((user: unknown) => ({ token, user, scopesFrom }))
-    : { token, user: found, scopesFrom };
+  return isPromise(found) ? found.then((user) => ({ token, user, scopesFrom })) : { token, user: found, scopesFrom };
 }

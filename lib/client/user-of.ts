@@ -1,4 +1,5 @@
 import { isJwksError, TokenRefusedError, type AnyJwksError } from '../core/errors.js';
+import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
 import type { JwksTokenOptions } from '../options/issuer-options.js';
 import type { VerifiedToken } from '../tokens/verified-token.js';
 
@@ -10,19 +11,19 @@ type Validate = NonNullable<JwksTokenOptions['validate']>;
  *
  * @internal
  */
-export function userOf(token: VerifiedToken, validate: Validate | undefined): unknown {
+export function userOf(token: VerifiedToken, validate: Validate | undefined): MaybePromise<unknown> {
   if (!validate) return token;
   let answer: unknown;
   try {
     answer = validate(token);
-    if (isThenable(answer)) return settled(token, answer);
+    if (isPromise(answer)) return settled(token, answer);
   } catch (cause) {
     throw refusedFor(cause);
   }
   return judged(token, answer);
 }
 
-async function settled(token: VerifiedToken, answer: PromiseLike<unknown>): Promise<unknown> {
+async function settled(token: VerifiedToken, answer: Promise<unknown>): Promise<unknown> {
   let user: unknown;
   try {
     user = await answer;
@@ -40,9 +41,4 @@ function judged(token: VerifiedToken, user: unknown): unknown {
 
 function refusedFor(cause: unknown): AnyJwksError {
   return isJwksError(cause) ? cause : new TokenRefusedError(undefined, { cause });
-}
-
-/** As `await` sees it. */
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
 }

@@ -2,6 +2,7 @@ import { compactVerify, type CryptoKey } from 'jose';
 import type { KeyLookup } from '../cache/key-lookup.js';
 import type { Clock } from '../core/clock.js';
 import { InvalidSignatureError, isJwksError, UnsupportedAlgorithmError } from '../core/errors.js';
+import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
 import type { SigningKey } from '../keys/signing-key.js';
 import { judgeClaims, judgeIssuer, judgeTimes, judgeTokenType, type TokenRules } from './claims.js';
 import type { CompactJwt } from './compact-jwt.js';
@@ -37,7 +38,7 @@ export class TokenVerifier {
     token: string,
     { jwt, verified, rules: passed }: SeenToken,
     rules: TokenRules,
-  ): VerifiedToken | Promise<VerifiedToken> {
+  ): MaybePromise<VerifiedToken> {
     const key = this.keyFor(jwt, rules);
     if (key !== verified.key) return this.judge({ token, jwt }, key, rules);
     if (rules === passed) {
@@ -49,19 +50,15 @@ export class TokenVerifier {
     return verified;
   }
 
-  private keyFor(jwt: CompactJwt, rules: TokenRules): SigningKey | Promise<SigningKey> {
+  private keyFor(jwt: CompactJwt, rules: TokenRules): MaybePromise<SigningKey> {
     if (!rules.algorithms.has(jwt.selector.alg)) throw new UnsupportedAlgorithmError();
     judgeIssuer(jwt.issuer, rules);
     return this.keys.find(jwt.selector);
   }
 
-  private async judge(
-    subject: Subject,
-    found: SigningKey | Promise<SigningKey>,
-    rules: TokenRules,
-  ): Promise<VerifiedToken> {
+  private async judge(subject: Subject, found: MaybePromise<SigningKey>, rules: TokenRules): Promise<VerifiedToken> {
     const { jwt } = subject;
-    let key = found instanceof Promise ? await found : found;
+    let key = isPromise(found) ? await found : found;
     try {
       await checkSignature(subject, key);
     } catch (fault) {
@@ -108,5 +105,5 @@ function checkSignature({ token, jwt }: Subject, key: SigningKey): Promise<unkno
   const { alg } = jwt.selector;
   const cryptoKey = key.cryptoKey(alg);
   const verify = (made: CryptoKey) => compactVerify(token, made, { algorithms: [alg] });
-  return cryptoKey instanceof Promise ? cryptoKey.then(verify) : verify(cryptoKey);
+  return isPromise(cryptoKey) ? cryptoKey.then(verify) : verify(cryptoKey);
 }
