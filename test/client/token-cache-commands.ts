@@ -186,7 +186,7 @@ export const commands: fc.Arbitrary<readonly Command[]> = fc.array(
     { weight: 24, arbitrary: verify },
     { weight: 4, arbitrary: pass },
     { weight: 2, arbitrary: jump },
-    { weight: 4, arbitrary: edge },
+    { weight: 6, arbitrary: edge },
     { weight: 6, arbitrary: publish },
     { weight: 4, arbitrary: become },
     { weight: 5, arbitrary: ask },

@@ -48,7 +48,7 @@ interface Plan {
   readonly header?: object;
 }
 
-const USUAL = { iss: ONE, aud: 'orders-api', sub: 'alice', iat: START, exp: START + 7_200 };
+const USUAL = { iss: ONE, aud: 'orders-api', sub: 'alice', nbf: START - 30, iat: START, exp: START + 7_200 };
 const { exp: _exp, ...ENDLESS } = USUAL;
 const { iat: _iat, ...AGELESS } = USUAL;
 const { aud: _aud, ...FOR_ANYBODY } = USUAL;
