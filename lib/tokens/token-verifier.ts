@@ -25,8 +25,8 @@ export class TokenVerifier {
     private readonly clock: Clock,
   ) {}
 
-  /** Rejects with a TokenError, or with the SourceError of a key set that cannot be had. */
-  async verify(token: string, jwt: CompactJwt, rules: TokenRules): Promise<VerifiedToken> {
+  /** Rejects, or throws at once, with a TokenError or with the SourceError of a key set that cannot be had. */
+  verify(token: string, jwt: CompactJwt, rules: TokenRules): Promise<VerifiedToken> {
     return this.judge({ token, jwt }, this.keyFor(jwt, rules), rules);
   }
 
