@@ -10,11 +10,13 @@ import { userOf } from './user-of.js';
 
 /** A good token, and who the application says that it belongs to. @internal */
 export interface Authentication {
-  readonly token: VerifiedToken;
+  /** As it came. */
+  readonly accessToken: string;
+  readonly auth: VerifiedToken;
   /** What `validate` answered; without it, the token. */
   readonly user: unknown;
   /** Where its issuer puts scopes. */
-  readonly scopesFrom?: JwksTokenOptions['scopesFrom'];
+  readonly scopesFrom: JwksTokenOptions['scopesFrom'];
 }
 
 /** @internal */
@@ -64,8 +66,8 @@ export class TokenJudge {
     given.issuer = chain.issuer;
     const rules = chain.rulesFor(seen.jwt.issuer, given.options);
     const verified = chain.verifier.verifyAgain(given.token, seen, rules);
-    if (isPromise(verified)) return this.conclude(chain, verified, { digest, jwt: seen.jwt, rules });
-    const made = authenticationOf(verified, chain.settings);
+    if (isPromise(verified)) return this.conclude(chain, given.token, verified, { digest, jwt: seen.jwt, rules });
+    const made = authenticationOf(given.token, verified, chain.settings);
     return isPromise(made) ? during(chain, made) : made;
   }
 
@@ -77,11 +79,12 @@ export class TokenJudge {
   ): Promise<Authentication> {
     given.issuer = chain.issuer;
     const rules = chain.rulesFor(jwt.issuer, given.options);
-    return this.conclude(chain, chain.verifier.verify(given.token, jwt, rules), { digest, jwt, rules });
+    return this.conclude(chain, given.token, chain.verifier.verify(given.token, jwt, rules), { digest, jwt, rules });
   }
 
   private async conclude(
     chain: IssuerChain,
+    token: string,
     verifying: Promise<VerifiedToken>,
     { digest, jwt, rules }: Pick<SeenToken, 'jwt' | 'rules'> & { readonly digest: string | undefined },
   ): Promise<Authentication> {
@@ -89,7 +92,7 @@ export class TokenJudge {
     try {
       const verified = await verifying;
       if (digest !== undefined) this.parts.cache?.set(digest, { jwt, verified, rules });
-      const made = authenticationOf(verified, chain.settings);
+      const made = authenticationOf(token, verified, chain.settings);
       return isPromise(made) ? await made : made;
     } finally {
       chain.leave();
@@ -107,8 +110,14 @@ async function during<T>(chain: IssuerChain, work: Promise<T>): Promise<T> {
   }
 }
 
-function authenticationOf(token: VerifiedToken, settings: ResolvedIssuer): MaybePromise<Authentication> {
+function authenticationOf(
+  accessToken: string,
+  auth: VerifiedToken,
+  settings: ResolvedIssuer,
+): MaybePromise<Authentication> {
   const { validate, scopesFrom } = settings;
-  const found = userOf(token, validate);
-  return isPromise(found) ? found.then((user) => ({ token, user, scopesFrom })) : { token, user: found, scopesFrom };
+  const found = userOf(auth, validate);
+  return isPromise(found)
+    ? found.then((user) => ({ accessToken, auth, user, scopesFrom }))
+    : { accessToken, auth, user: found, scopesFrom };
 }
