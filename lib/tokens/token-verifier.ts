@@ -1,4 +1,5 @@
-import { compactVerify, type CryptoKey } from 'jose';
+import type { CryptoKey } from 'jose';
+import { compactVerify } from 'jose/jws/compact/verify';
 import type { KeyLookup } from '../cache/key-lookup.js';
 import type { Clock } from '../core/clock.js';
 import { InvalidSignatureError, isJwksError, UnsupportedAlgorithmError } from '../core/errors.js';
