@@ -48,6 +48,7 @@ export type { IssuerSelection } from './jwks.service.js';
 export type { DroppedKey, KeySelector } from './keys/jwk-set.js';
 export type { JwksCacheOptions, JwksUnknownKidOptions } from './options/cache-options.js';
 export type { JwksHttpOptions } from './options/http-options.js';
+export type { JwksTokenCacheOptions } from './options/token-cache-options.js';
 export type {
   JwksFailoverMember,
   JwksIssuerEntry,

@@ -1,6 +1,6 @@
 import type { JSONWebKeySet, JWTPayload } from 'jose';
 import type { Observable } from 'rxjs';
-import type { Authentication } from './client/authenticator.js';
+import type { Authentication, MaybePromise } from './client/token-judge.js';
 import type { JwksStatus } from './client/issuer-chain.js';
 import { JwksClient, type RefreshOptions } from './client/jwks-client.js';
 import type { JwksRuntime, RuntimeSettings } from './client/jwks-runtime.js';
@@ -89,8 +89,8 @@ export class JwksService {
     return this.runtime.issuers.all().map((chain) => chain.status());
   }
 
-  /** `verify` and `validate` with the user that they make. @internal */
-  authenticate(token: string, options?: VerifyOptions): Promise<Authentication> {
+  /** `verify` and `validate` with the user that they make; at once, throwing too, where nothing has to be waited for. @internal */
+  authenticate(token: string, options?: VerifyOptions): MaybePromise<Authentication> {
     return this.runtime.authenticator.authenticate(token, options);
   }
 

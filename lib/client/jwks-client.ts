@@ -132,11 +132,12 @@ export class JwksClient {
 }
 
 /** Of the issuers that a module trusts, a client takes tokens of its own alone. */
-function authenticatorOf({ authenticator, issuers, channels, clock }: JwksRuntime, issuer?: string): Authenticator {
+function authenticatorOf(runtime: JwksRuntime, issuer?: string): Authenticator {
+  const { authenticator, issuers, channels, clock, tokenCache: cache } = runtime;
   if (issuer === undefined) return authenticator;
   const trusted = (iss: string | undefined) => {
     if (iss !== issuer) throw new UntrustedIssuerError();
     return issuers.trusted(iss);
   };
-  return new Authenticator({ trusted, channels, clock });
+  return new Authenticator({ trusted, cache, channels, clock });
 }

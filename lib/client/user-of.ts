@@ -1,0 +1,48 @@
+import { isJwksError, TokenRefusedError, type AnyJwksError } from '../core/errors.js';
+import type { JwksTokenOptions } from '../options/issuer-options.js';
+import type { VerifiedToken } from '../tokens/verified-token.js';
+
+type Validate = NonNullable<JwksTokenOptions['validate']>;
+
+/**
+ * Passport's meaning of what `validate` answers, but for `undefined`, which is a check without a word about the user. A promise only where
+ * `validate` answers with one.
+ *
+ * @internal
+ */
+export function userOf(token: VerifiedToken, validate: Validate | undefined): unknown {
+  if (!validate) return token;
+  let answer: unknown;
+  try {
+    answer = validate(token);
+    if (isThenable(answer)) return settled(token, answer);
+  } catch (cause) {
+    throw refusedFor(cause);
+  }
+  return judged(token, answer);
+}
+
+async function settled(token: VerifiedToken, answer: PromiseLike<unknown>): Promise<unknown> {
+  let user: unknown;
+  try {
+    user = await answer;
+  } catch (cause) {
+    throw refusedFor(cause);
+  }
+  return judged(token, user);
+}
+
+function judged(token: VerifiedToken, user: unknown): unknown {
+  if (user === undefined) return token;
+  if (!user) throw new TokenRefusedError();
+  return user;
+}
+
+function refusedFor(cause: unknown): AnyJwksError {
+  return isJwksError(cause) ? cause : new TokenRefusedError(undefined, { cause });
+}
+
+/** As `await` sees it. */
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
+}
