@@ -16,6 +16,9 @@ const { values: options } = parseArgs({
   },
 });
 
+// Whatever a run leaves behind is cleared away at its exit.
+process.once('SIGINT', () => process.exit(130));
+process.once('SIGTERM', () => process.exit(143));
 process.exit(await main());
 
 async function main() {
@@ -23,13 +26,9 @@ async function main() {
   const startedAt = performance.now();
   const lab = await Lab.start({ quick: options.quick });
   const measured = {};
-  try {
-    for (const measure of chosen) {
-      measured[measure.id] = await take(lab, measure);
-      console.log(measureTable(measured[measure.id]));
-    }
-  } finally {
-    lab.close();
+  for (const measure of chosen) {
+    measured[measure.id] = await take(lab, measure);
+    console.log(measureTable(measured[measure.id]));
   }
   const verdicts = judge(measured);
   console.log(verdictTable(verdicts));

@@ -46,7 +46,7 @@ async function startServers(start, { sheet, platform, issuer, specimens }) {
 }
 
 async function measure(lab, sheet, { group, running, requests }) {
-  const seconds = lab.pick({ full: 1.2, quick: 0.3 });
+  const seconds = lab.pick({ full: 0.8, quick: 0.3 });
   const contenders = running.map(({ contender, child, port }) => ({
     name: contender.name,
     run: () => burden(child, { port, requests, seconds, ...SHAPE }),
@@ -60,7 +60,7 @@ async function measure(lab, sheet, { group, running, requests }) {
       sheet.addRounds(
         group,
         contender,
-        rounds.map(({ rate, requestCpu }) => ({ rate, requestCpu })),
+        rounds.map(({ bad: _none, ...metrics }) => metrics),
       );
   }
 }
@@ -68,6 +68,6 @@ async function measure(lab, sheet, { group, running, requests }) {
 async function burden(child, shape) {
   const before = await child.call('cpu');
   const { good, bad, seconds } = await load(shape);
-  const requestCpu = ((await child.call('cpu')) - before) / (good + bad);
-  return { rate: good / seconds, requestCpu, bad };
+  const cpu = (await child.call('cpu')) - before;
+  return { rate: good / seconds, requestCpu: cpu / (good + bad), busy: cpu / seconds / 10_000, bad };
 }

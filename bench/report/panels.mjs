@@ -26,13 +26,13 @@ export const PANELS = [
     measure: 'expiry',
     group: 'Express',
     metric: 'slowest',
-    title: 'Slowest request while sets expire, provider takes 500 ms',
+    title: 'Slowest request while sets expire',
   },
   {
     measure: 'fleet',
     group: '8 processes',
     metric: 'fetches',
-    title: 'Fetches of 8 processes in the lifetime of a set',
+    title: 'Fetches of 8 processes in a lifetime',
   },
 ];
 
@@ -40,7 +40,7 @@ export const PANELS = [
 export const SHORT = {
   'nestjs-jwks': 'nestjs-jwks',
   'nestjs-jwks-uncached': 'nestjs-jwks, no cache',
-  'nestjs-jwks-alone': 'nestjs-jwks, no shared store',
+  'nestjs-jwks-alone': 'nestjs-jwks, no store',
   recipe: 'passport-jwt + jwks-rsa',
   'jose-guard': 'a guard on jose, by hand',
   'oauth2-jwt-bearer': 'express-oauth2-jwt-bearer',

@@ -19,6 +19,7 @@ const STYLE = `
   .panel { font-size: 14px; font-weight: 600 }
   .note, .foot { fill: #59636e }
   .ours { fill: #0969da }
+  .variant { fill: #80b3ed }
   .rival { fill: #a7b1bc }
   .floor { fill: none; stroke: #818b98; stroke-dasharray: 3 2 }
   .strong { font-weight: 600 }
@@ -27,6 +28,7 @@ const STYLE = `
     .card { fill: #0d1117; stroke: #3d444d }
     .note, .foot { fill: #9198a1 }
     .ours { fill: #4493f8 }
+    .variant { fill: #2d5ea6 }
     .rival { fill: #656c76 }
   }`;
 
@@ -63,7 +65,7 @@ ${text({ x: CARD.margin, y: height - 16, className: 'foot' }, foot)}
 }
 
 function footOf({ machine: { node, cores, cpu }, date }) {
-  return `Node ${node.replace('v', '')}, ${cores} cores (${cpu}), ${date}. Dashed: what nobody can do without. Made from bench/results/latest.json.`;
+  return `Node ${node.replace('v', '')}, ${cores} cores (${cpu}), ${date}. Dashed: what nobody can do without.`;
 }
 
 function rowsOf({ measured }, { measure, group, metric }) {
@@ -79,14 +81,14 @@ function heightOf({ rows }) {
 }
 
 function drawPanel({ title, metric, rows }, { x, y }) {
-  const { better } = METRICS[metric];
+  const { better, panel: what } = METRICS[metric];
   const longest = Math.max(...rows.map(({ value }) => value));
   const room = PANEL.width - PANEL.label - PANEL.value;
   const bars = rows.map((row, index) => {
     const width = Math.max(1.5, longest > 0 ? (row.value / longest) * room : 0);
     return drawBar({ ...row, metric }, { x, y: y + PANEL.head + index * PANEL.row, width });
   });
-  const note = better === 'more' ? 'longer is better' : 'shorter is better';
+  const note = `${what}; ${better === 'more' ? 'longer' : 'shorter'} is better`;
   return [
     text({ x, y: y + 14, className: 'panel' }, title),
     text({ x, y: y + 32, className: 'note' }, note),
@@ -96,8 +98,10 @@ function drawPanel({ title, metric, rows }, { x, y }) {
 
 function drawBar({ contender, title, kind, value, metric }, { x, y, width }) {
   const start = x + PANEL.label;
-  const className = kind === 'ours' ? 'strong' : undefined;
-  const bar = `<rect class="${kind}" x="${start}" y="${y + 3.5}" width="${width.toFixed(1)}" height="${PANEL.row - 8}" rx="2"/>`;
+  const isOurs = contender === 'nestjs-jwks';
+  const className = isOurs ? 'strong' : undefined;
+  const look = kind === 'ours' && !isOurs ? 'variant' : kind;
+  const bar = `<rect class="${look}" x="${start}" y="${y + 3.5}" width="${width.toFixed(1)}" height="${PANEL.row - 8}" rx="2"/>`;
   return [
     text({ x, y: y + 16, className }, SHORT[contender] ?? title),
     bar,

@@ -15,11 +15,11 @@ export class Lab {
   #pools = new Map();
   #keys = new Map();
 
-  /** @param {{ quick: boolean, log: (line: string) => void }} settings `quick`: one short round, to see that all of it works */
-  static async start(settings) {
+  /** `quick`: one short round of everything, to see that it works. */
+  static async start({ quick }) {
     const lab = new Lab();
-    lab.quick = settings.quick;
-    lab.log = settings.log;
+    process.once('exit', () => lab.close());
+    lab.quick = quick;
     lab.idp = await Idp.start();
     for (const alg of ALGORITHMS) lab.#keys.set(alg, { own: signingKey(alg), stranger: signingKey(alg) });
     return lab;
