@@ -12,7 +12,7 @@ const CONTENDERS = [
 ];
 
 /** Tokens of a round, and milliseconds that it may take. */
-const FULL = { count: 1_500, within: 400 };
+const FULL = { count: 1_500, within: 800 };
 const QUICK = { count: 300, within: 200 };
 
 /** Tokens that nobody has seen before: what a verification costs in full. */
@@ -30,7 +30,7 @@ export const firstSeen = {
           prepare: (child, contender) => qualify(lab, child, { contender, alg, issuer, pool }),
           run: (child) => child.call('firstSeen', { ...lab.pick({ full: FULL, quick: QUICK }), atOnce }),
           rounds: lab.pick({ full: alg === 'RS256' ? 9 : 5, quick: 1 }),
-          warmups: lab.pick({ full: 2, quick: 1 }),
+          warmups: lab.pick({ full: 3, quick: 1 }),
         });
       }
     }

@@ -36,7 +36,7 @@ describe('the results that are published', () => {
 describe('the picture', () => {
   it('is well-formed, each contender with its figure', () => {
     const drawn = picture(results);
-    const opened = [...drawn.matchAll(/<(\w+)[^>]*[^/]>/g)].map(([, name]) => name);
+    const opened = [...drawn.matchAll(/<(\w+)\b[^>]*(?<!\/)>/g)].map(([, name]) => name);
     const closed = [...drawn.matchAll(/<\/(\w+)>/g)].map(([, name]) => name);
     expect(opened.sort()).toEqual(closed.sort());
     expect(drawn).toContain('prefers-color-scheme: dark');
