@@ -189,7 +189,7 @@ export class Side {
       return toldOfToken(verified);
     }
     const authentication = await this.service.authenticate(token, options);
-    this.answers.push(authentication.token);
+    this.answers.push(authentication.auth);
     return toldOfAuthentication(authentication);
   }
 

@@ -18,8 +18,8 @@ export function toldOfToken(token: VerifiedToken): object {
   };
 }
 
-export function toldOfAuthentication({ token, user }: Authentication): object {
-  return { ...toldOfToken(token), user: user === token ? 'the token' : user };
+export function toldOfAuthentication({ accessToken, auth, user, scopesFrom }: Authentication): object {
+  return { ...toldOfToken(auth), accessToken, scopesFrom, user: user === auth ? 'the token' : user };
 }
 
 /** All that a caller can see of an error, but for where it was made. */

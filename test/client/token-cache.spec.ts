@@ -123,8 +123,8 @@ describe('a token that comes again', () => {
     answer = null;
     expect(await codeOf(good)).toBe('token_refused');
     answer = undefined;
-    const { token, user } = await jwks.authenticate(good);
-    expect(user).toBe(token);
+    const { auth, user } = await jwks.authenticate(good);
+    expect(user).toBe(auth);
     expect(validate).toHaveBeenCalledTimes(4);
   });
 
