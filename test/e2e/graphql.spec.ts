@@ -159,6 +159,29 @@ describe.each([
     expect(JSON.stringify(errors?.[0]?.extensions)).not.toContain('originalError');
   });
 
+  // Apollo adds the stack of each error, outside of production.
+  it('I9: tells no path, no host and no stack of what was wrong', async () => {
+    const down = await TestIssuer.start({ audience: 'orders-api' });
+    const token = await down.sign();
+    await down.down();
+    await using other = await Api.start(makeAdapter, {
+      imports: [JwksModule.forRoot({ ...down.options(), http: { retries: 0 } }), graphql()],
+      providers: [OrdersResolver],
+    });
+    const expired = await issuer.sign({}, { expiresIn: '-1h' });
+    const results = [
+      await ask('{ me }'),
+      await ask('{ me }', 'x.y.z'),
+      await ask('{ me }', expired),
+      await ask('{ orders tenant }', await issuer.sign()),
+      await ask('{ me }', token, await other.app.getUrl()),
+    ];
+    for (const { errors } of results) {
+      expect(errors?.length).toBeGreaterThan(0);
+      expect(JSON.stringify(errors)).not.toMatch(/\/|\\\\|\.[jt]s\b|\bat \w|jose|127\.0\.0\.1|JWT/);
+    }
+  });
+
   it('refuses one field and answers the others that may be null', async () => {
     const { data, errors } = await ask('{ me secret }', await issuer.sign({ sub: 'alice' }));
     expect(data).toEqual({ me: 'alice', secret: null });
