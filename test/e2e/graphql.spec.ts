@@ -86,6 +86,8 @@ const apollo = () =>
     driver: ApolloDriver,
     autoSchemaFile: true,
     playground: false,
+    // As it is wherever NODE_ENV says neither production nor test.
+    includeStacktraceInErrorResponses: true,
     subscriptions: { 'graphql-ws': true },
   });
 const mercurius = () =>
@@ -159,7 +161,6 @@ describe.each([
     expect(JSON.stringify(errors?.[0]?.extensions)).not.toContain('originalError');
   });
 
-  // Apollo adds the stack of each error, outside of production.
   it('I9: tells no path, no host and no stack of what was wrong', async () => {
     const down = await TestIssuer.start({ audience: 'orders-api' });
     const token = await down.sign();
