@@ -1,0 +1,114 @@
+import type { JwksTokenOptions } from '../options/issuer-options.js';
+import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
+import type { ResolvedIssuer } from '../options/resolve-issuer.js';
+import type { VerifyOptions } from '../options/verify-options.js';
+import { parseCompactJwt, type CompactJwt } from '../tokens/compact-jwt.js';
+import { TokenCache, type SeenToken } from '../tokens/token-cache.js';
+import type { VerifiedToken } from '../tokens/verified-token.js';
+import type { IssuerChain } from './issuer-chain.js';
+import { userOf } from './user-of.js';
+
+/** A good token, and who the application says that it belongs to. @internal */
+export interface Authentication {
+  readonly token: VerifiedToken;
+  /** What `validate` answered; without it, the token. */
+  readonly user: unknown;
+  /** Where its issuer puts scopes. */
+  readonly scopesFrom?: JwksTokenOptions['scopesFrom'];
+}
+
+/** @internal */
+export interface TokenJudgeParts {
+  /** The chain for a token that names `iss`. */
+  readonly trusted: (iss: string | undefined) => MaybePromise<IssuerChain>;
+  /** Absent: every token is verified anew. */
+  readonly cache: TokenCache | undefined;
+}
+
+/** A token, what is asked of it, and how far it has come: what may be told of it when it goes no further. @internal */
+export interface TokenCase {
+  readonly token: string;
+  readonly options: VerifyOptions | undefined;
+  readonly startedAt: number | undefined;
+  jwt: CompactJwt | undefined;
+  issuer: string | undefined;
+}
+
+/**
+ * From a string to a user: canonical form, trusted issuer, signature and claims, the application's `validate`. A token that was verified
+ * before goes the same way with less work.
+ *
+ * @internal
+ */
+export class TokenJudge {
+  constructor(private readonly parts: TokenJudgeParts) {}
+
+  /** Answers, or throws, at once where nothing has to be waited for: of a token that was verified before. */
+  judge(given: TokenCase): MaybePromise<Authentication> {
+    const { cache, trusted } = this.parts;
+    const digest = cache && TokenCache.digest(given.token);
+    const seen = digest === undefined ? undefined : cache?.get(digest);
+    const jwt = seen ? seen.jwt : parseCompactJwt(given.token);
+    given.jwt = jwt;
+    const found = trusted(jwt.issuer);
+    if (isPromise(found)) return found.then((chain) => this.judgeAnew(chain, given, jwt, digest));
+    return seen ? this.judgeAgain(found, given, seen, digest) : this.judgeAnew(found, given, jwt, digest);
+  }
+
+  private judgeAgain(
+    chain: IssuerChain,
+    given: TokenCase,
+    seen: SeenToken,
+    digest: string | undefined,
+  ): MaybePromise<Authentication> {
+    given.issuer = chain.issuer;
+    const rules = chain.rulesFor(seen.jwt.issuer, given.options);
+    const verified = chain.verifier.verifyAgain(given.token, seen, rules);
+    if (isPromise(verified)) return this.conclude(chain, verified, { digest, jwt: seen.jwt, rules });
+    const made = authenticationOf(verified, chain.settings);
+    return isPromise(made) ? during(chain, made) : made;
+  }
+
+  private judgeAnew(
+    chain: IssuerChain,
+    given: TokenCase,
+    jwt: CompactJwt,
+    digest: string | undefined,
+  ): Promise<Authentication> {
+    given.issuer = chain.issuer;
+    const rules = chain.rulesFor(jwt.issuer, given.options);
+    return this.conclude(chain, chain.verifier.verify(given.token, jwt, rules), { digest, jwt, rules });
+  }
+
+  private async conclude(
+    chain: IssuerChain,
+    verifying: Promise<VerifiedToken>,
+    { digest, jwt, rules }: Pick<SeenToken, 'jwt' | 'rules'> & { readonly digest: string | undefined },
+  ): Promise<Authentication> {
+    chain.enter();
+    try {
+      const verified = await verifying;
+      if (digest !== undefined) this.parts.cache?.set(digest, { jwt, verified, rules });
+      const made = authenticationOf(verified, chain.settings);
+      return isPromise(made) ? await made : made;
+    } finally {
+      chain.leave();
+    }
+  }
+}
+
+/** Nothing of the issuer is closed before `work` is done. */
+async function during<T>(chain: IssuerChain, work: Promise<T>): Promise<T> {
+  chain.enter();
+  try {
+    return await work;
+  } finally {
+    chain.leave();
+  }
+}
+
+function authenticationOf(token: VerifiedToken, settings: ResolvedIssuer): MaybePromise<Authentication> {
+  const { validate, scopesFrom } = settings;
+  const found = userOf(token, validate);
+  return isPromise(found) ? found.then((user) => ({ token, user, scopesFrom })) : { token, user: found, scopesFrom };
+}
