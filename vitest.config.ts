@@ -14,6 +14,7 @@ export default defineConfig({
   test: {
     reporters: ['default', './tools/summary-reporter.ts'],
     include: ['test/**/*.spec.ts'],
+    setupFiles: [fileURLToPath(new URL('./test/support/watch-logs.ts', import.meta.url))],
     pool: 'forks',
     // Two, also on two cores, where vitest's default is one: the longest files wait for clocks and processes most of the time.
     maxWorkers: 2,

@@ -17,12 +17,12 @@ const HARMLESS_LENGTH = 1024;
 const LONGEST_SCHEME = 64;
 
 /**
- * The token of one `Authorization` value; `undefined` where the value is of another scheme, which is no access token at all. Reads every
- * character at most twice, so that no header can cost more than its length.
+ * The token of one `Authorization` value; `undefined` where there is none: the value is of another scheme, or has nothing behind `Bearer`,
+ * which lacks "any authentication information" (RFC 6750 section 3.1) like no header at all. Reads every character at most twice, so that no
+ * header can cost more than its length.
  *
  * - The scheme is case-insensitive (RFC 9110 section 11.1) and spaces follow it: `Bearer 1*SP b64token` (RFC 6750 section 2.1).
- * - `Bearer` without credentials is a `MalformedTokenError`: the client meant to authenticate. So are characters that no token has, here or
- *   once the token is verified.
+ * - `Bearer` with characters that no token has is a `MalformedTokenError`, here or once the token is verified: the client meant to authenticate.
  * - `Bearer a b` and `Bearer a, Bearer b` (two headers that a proxy joined) are an `AmbiguousTokenError`: nobody may guess which one counts.
  *
  * @internal
@@ -31,11 +31,10 @@ export function parseAuthorization(value: string): string | undefined {
   const [from, to] = withoutBlanks(value);
   const start = from + SCHEME.length;
   if (value.slice(from, start).toLowerCase() !== SCHEME) return undefined;
-  if (start < to && TOKEN_CHARS[value.charCodeAt(start)]) return undefined;
+  if (start === to || TOKEN_CHARS[value.charCodeAt(start)]) return undefined;
   if (value.charCodeAt(start) !== SPACE) throw new MalformedTokenError();
 
   const first = skip(value, start, to, (code) => code === SPACE);
-  if (first === to) throw new MalformedTokenError();
   const credential = value.slice(first, to);
   if (isSingle(credential)) return credential;
   const last = skip(credential, 0, credential.length, (code) => TOKEN68_CHARS[code] === true);

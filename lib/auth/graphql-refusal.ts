@@ -24,5 +24,8 @@ export function graphqlExceptionOf(refusal: Refusal, error: unknown): HttpExcept
     response: object,
     options: { cause: unknown },
   ) => HttpException;
-  return Object.assign(new Exception({ message, error: name, code }, { cause: error }), { extensions });
+  const exception = new Exception({ message, error: name, code }, { cause: error });
+  // Apollo sends the stack along, outside of production; that of the fault stays, as the cause.
+  const stack = `${exception.name}: ${message}`;
+  return Object.assign(exception, { extensions, stack });
 }

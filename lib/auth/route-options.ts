@@ -55,11 +55,11 @@ const CHECKS: Readonly<Record<keyof AuthenticatedOptions, Check>> = {
   audience: (value) =>
     value === false || isTextOrTexts(value) ? undefined : 'takes a non-empty string, a list of such, or `false`',
   claims: claimsFault,
-  optional: (value) => (typeof value === 'boolean' ? undefined : 'takes `true` or `false`'),
+  optional: (value) => (value === undefined || typeof value === 'boolean' ? undefined : 'takes `true` or `false`'),
 };
 
 /**
- * Refuses options that cannot work, when the class is decorated: a rule that is misspelt or empty must not become no rule.
+ * Refuses options that cannot work, when the class is decorated: a rule that is misspelt, empty or undefined must not become no rule.
  *
  * @internal
  */
@@ -67,7 +67,7 @@ export function assertRouteOptions(options: unknown): asserts options is Authent
   if (!isRecord(options)) throw new JwksConfigurationError('@Authenticated takes an object of options');
   for (const [name, value] of Object.entries(options)) {
     if (!Object.hasOwn(CHECKS, name)) throw fault(name, `is not known; there are ${Object.keys(CHECKS).join(', ')}`);
-    const reason = value === undefined ? undefined : CHECKS[name as keyof AuthenticatedOptions](value);
+    const reason = CHECKS[name as keyof AuthenticatedOptions](value);
     if (reason) throw fault(name, reason);
   }
 }

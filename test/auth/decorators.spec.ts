@@ -43,8 +43,16 @@ describe('@Authenticated', () => {
     expect(() => Authenticated(options as never)).toThrow(JwksConfigurationError);
   });
 
-  it('takes an option that is undefined for one that is not there', () => {
-    expect(() => Authenticated({ scopes: undefined, audience: undefined, optional: undefined })).not.toThrow();
+  // What a circular import or a missing environment variable leaves.
+  it.each(['scopes', 'anyScope', 'claims', 'issuer', 'audience'])(
+    'E18: makes no rule of a %s that is undefined',
+    (option) => {
+      expect(() => Authenticated({ [option]: undefined })).toThrow(expect.objectContaining({ option }));
+    },
+  );
+
+  it('asks for a token where `optional` is undefined', () => {
+    expect(() => Authenticated({ optional: undefined })).not.toThrow();
   });
 
   it.each([

@@ -109,7 +109,7 @@ describe('JwksAuthGuard', () => {
     await refusalOf(guard.canActivate(http('unknown').context));
     await refusalOf(guard.canActivate(http('good', on({ scopes: ['b'] })).context));
     await refusalOf(guard.canActivate(http('good', on({ claims: { org: 'other' } })).context));
-    expect(jwks.reported).toEqual(['invalid_request', 'token_malformed', 'insufficient_scope', 'claim_invalid']);
+    expect(jwks.reported).toEqual(['invalid_request', 'token_missing', 'insufficient_scope', 'claim_invalid']);
   });
 
   it('answers 503 with Retry-After while keys cannot be had', async () => {

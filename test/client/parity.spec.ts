@@ -233,7 +233,7 @@ describe('what users of PyJWKClient find here', () => {
   });
 
   it('parity: PyJWKClientError > PyJWKClientConnectionError; PyJWKSetError', async () => {
-    const { client, server } = await twoKeys({ http: { retries: 0, timeout: 50 }, cache: { store: false } });
+    const { client, server } = await twoKeys({ http: { retries: 0 }, cache: { store: false } });
     server.on('/jwks', { status: 500 });
     const unavailable = await faultOf(client.getSigningKeys());
     server.on('/jwks', { body: '<html>' });

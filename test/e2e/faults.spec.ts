@@ -73,8 +73,8 @@ const INVALID_TOKENS: readonly Case[] = [
     message: 'The access token is malformed',
   },
   {
-    fault: 'Bearer with nothing after it',
-    call: () => ({ headers: { authorization: 'Bearer' } }),
+    fault: 'Bearer with no token after it',
+    call: () => ({ headers: { authorization: 'Bearer ,' } }),
     code: 'token_malformed',
     message: 'The access token is malformed',
   },

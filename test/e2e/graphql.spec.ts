@@ -86,6 +86,8 @@ const apollo = () =>
     driver: ApolloDriver,
     autoSchemaFile: true,
     playground: false,
+    // As it is wherever NODE_ENV says neither production nor test.
+    includeStacktraceInErrorResponses: true,
     subscriptions: { 'graphql-ws': true },
   });
 const mercurius = () =>
@@ -157,6 +159,28 @@ describe.each([
       extensions: { code, status: code === 'insufficient_scope' ? 403 : 401 },
     });
     expect(JSON.stringify(errors?.[0]?.extensions)).not.toContain('originalError');
+  });
+
+  it('I9: tells no path, no host and no stack of what was wrong', async () => {
+    const down = await TestIssuer.start({ audience: 'orders-api' });
+    const token = await down.sign();
+    await down.down();
+    await using other = await Api.start(makeAdapter, {
+      imports: [JwksModule.forRoot({ ...down.options(), http: { retries: 0 } }), graphql()],
+      providers: [OrdersResolver],
+    });
+    const expired = await issuer.sign({}, { expiresIn: '-1h' });
+    const results = [
+      await ask('{ me }'),
+      await ask('{ me }', 'x.y.z'),
+      await ask('{ me }', expired),
+      await ask('{ orders tenant }', await issuer.sign()),
+      await ask('{ me }', token, await other.app.getUrl()),
+    ];
+    for (const { errors } of results) {
+      expect(errors?.length).toBeGreaterThan(0);
+      expect(JSON.stringify(errors)).not.toMatch(/\/|\\\\|\.[jt]s\b|\bat \w|jose|127\.0\.0\.1|JWT/);
+    }
   });
 
   it('refuses one field and answers the others that may be null', async () => {
