@@ -4,7 +4,7 @@ import { safeText } from '../core/events.js';
 import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
 import type { SigningKey } from '../keys/signing-key.js';
 import type { VerifyOptions } from '../options/verify-options.js';
-import { parseCompactJwt, type CompactJwt } from '../tokens/compact-jwt.js';
+import { parseCompactJwt } from '../tokens/compact-jwt.js';
 import type { EventChannels } from './event-channels.js';
 import { TokenJudge, type Authentication, type TokenCase, type TokenJudgeParts } from './token-judge.js';
 
@@ -97,7 +97,7 @@ export class Authenticator {
 }
 
 /** What a developer needs to find the token's issuer and key; nobody has verified it. */
-function describe(jwt: CompactJwt | undefined): string {
+function describe(jwt: TokenCase['jwt']): string {
   if (!jwt) return '';
   const { kid, alg } = jwt.header;
   const parts = { iss: jwt.issuer, kid, alg };

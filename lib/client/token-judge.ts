@@ -32,7 +32,7 @@ export interface TokenCase {
   readonly token: string;
   readonly options: VerifyOptions | undefined;
   readonly startedAt: number | undefined;
-  jwt: CompactJwt | undefined;
+  jwt: Pick<VerifiedToken, 'header' | 'issuer'> | undefined;
   issuer: string | undefined;
 }
 
@@ -50,11 +50,21 @@ export class TokenJudge {
     const { cache, trusted } = this.parts;
     const digest = cache && TokenCache.digest(given.token);
     const seen = digest === undefined ? undefined : cache?.get(digest);
-    const jwt = seen ? seen.jwt : parseCompactJwt(given.token);
+    if (seen) return this.judgeSeen(given, seen, digest);
+    const jwt = parseCompactJwt(given.token);
     given.jwt = jwt;
     const found = trusted(jwt.issuer);
-    if (isPromise(found)) return found.then((chain) => this.judgeAnew(chain, given, jwt, digest));
-    return seen ? this.judgeAgain(found, given, seen, digest) : this.judgeAnew(found, given, jwt, digest);
+    return isPromise(found)
+      ? found.then((chain) => this.judgeAnew(chain, given, jwt, digest))
+      : this.judgeAnew(found, given, jwt, digest);
+  }
+
+  private judgeSeen(given: TokenCase, seen: SeenToken, digest: string | undefined): MaybePromise<Authentication> {
+    given.jwt = seen.verified;
+    const found = this.parts.trusted(seen.verified.issuer);
+    return isPromise(found)
+      ? found.then((chain) => this.judgeAgain(chain, given, seen, digest))
+      : this.judgeAgain(found, given, seen, digest);
   }
 
   private judgeAgain(
@@ -64,9 +74,10 @@ export class TokenJudge {
     digest: string | undefined,
   ): MaybePromise<Authentication> {
     given.issuer = chain.issuer;
-    const rules = chain.rulesFor(seen.jwt.issuer, given.options);
+    const rules = chain.rulesFor(seen.verified.issuer, given.options);
     const verified = chain.verifier.verifyAgain(given.token, seen, rules);
-    if (isPromise(verified)) return this.conclude(chain, given.token, verified, { digest, jwt: seen.jwt, rules });
+    if (isPromise(verified))
+      return this.conclude(chain, given.token, verified, { digest, selector: seen.selector, rules });
     const made = authenticationOf(given.token, verified, chain.settings);
     return isPromise(made) ? during(chain, made) : made;
   }
@@ -79,19 +90,23 @@ export class TokenJudge {
   ): Promise<Authentication> {
     given.issuer = chain.issuer;
     const rules = chain.rulesFor(jwt.issuer, given.options);
-    return this.conclude(chain, given.token, chain.verifier.verify(given.token, jwt, rules), { digest, jwt, rules });
+    return this.conclude(chain, given.token, chain.verifier.verify(given.token, jwt, rules), {
+      digest,
+      selector: jwt.selector,
+      rules,
+    });
   }
 
   private async conclude(
     chain: IssuerChain,
     token: string,
     verifying: Promise<VerifiedToken>,
-    { digest, jwt, rules }: Pick<SeenToken, 'jwt' | 'rules'> & { readonly digest: string | undefined },
+    { digest, selector, rules }: Pick<SeenToken, 'selector' | 'rules'> & { readonly digest: string | undefined },
   ): Promise<Authentication> {
     chain.enter();
     try {
       const verified = await verifying;
-      if (digest !== undefined) this.parts.cache?.set(digest, { jwt, verified, rules });
+      if (digest !== undefined) this.parts.cache?.set(digest, { selector, verified, rules });
       const made = authenticationOf(token, verified, chain.settings);
       return isPromise(made) ? await made : made;
     } finally {

@@ -10,9 +10,9 @@ export interface TokenCacheSettings {
   readonly max: number;
 }
 
-/** A token that was verified: taken apart, its signature good under `verified.key`, its claims good by `rules`. @internal */
+/** A token that was verified: its signature is good under `verified.key`, its claims are good by `rules`. @internal */
 export interface SeenToken {
-  readonly jwt: CompactJwt;
+  readonly selector: CompactJwt['selector'];
   readonly verified: VerifiedToken;
   readonly rules: TokenRules;
 }

@@ -12,7 +12,7 @@ import type { VerifiedToken } from './verified-token.js';
 
 interface Subject {
   readonly token: string;
-  readonly jwt: CompactJwt;
+  readonly jwt: Pick<CompactJwt, 'selector' | 'claims'> & Pick<VerifiedToken, 'header' | 'issuer'>;
 }
 
 /**
@@ -28,33 +28,35 @@ export class TokenVerifier {
 
   /** Rejects, or throws at once, with a TokenError or with the SourceError of a key set that cannot be had. */
   verify(token: string, jwt: CompactJwt, rules: TokenRules): Promise<VerifiedToken> {
-    return this.judge({ token, jwt }, this.keyFor(jwt, rules), rules);
+    return this.judge({ token, jwt }, this.keyFor(jwt.selector, jwt.issuer, rules), rules);
   }
 
   /**
    * The same for a token that was verified before, at once: its signature stays good for as long as looking its key up gives the very
    * object that checked it. Else it is checked anew.
    */
-  verifyAgain(
-    token: string,
-    { jwt, verified, rules: passed }: SeenToken,
-    rules: TokenRules,
-  ): MaybePromise<VerifiedToken> {
-    const key = this.keyFor(jwt, rules);
-    if (key !== verified.key) return this.judge({ token, jwt }, key, rules);
-    if (rules === passed) {
-      judgeTimes(verified.claims, rules, this.clock.now());
+  verifyAgain(token: string, seen: SeenToken, rules: TokenRules): MaybePromise<VerifiedToken> {
+    const { selector, verified } = seen;
+    const { claims, header, issuer } = verified;
+    const key = this.keyFor(selector, issuer, rules);
+    if (key !== verified.key) return this.judge({ token, jwt: { selector, claims, header, issuer } }, key, rules);
+    if (rules === seen.rules) {
+      judgeTimes(claims, rules, this.clock.now());
     } else {
-      judgeTokenType(jwt.header, rules);
-      judgeClaims(verified.claims, rules, this.clock.now());
+      judgeTokenType(header, rules);
+      judgeClaims(claims, rules, this.clock.now());
     }
     return verified;
   }
 
-  private keyFor(jwt: CompactJwt, rules: TokenRules): MaybePromise<SigningKey> {
-    if (!rules.algorithms.has(jwt.selector.alg)) throw new UnsupportedAlgorithmError();
-    judgeIssuer(jwt.issuer, rules);
-    return this.keys.find(jwt.selector);
+  private keyFor(
+    selector: CompactJwt['selector'],
+    issuer: string | undefined,
+    rules: TokenRules,
+  ): MaybePromise<SigningKey> {
+    if (!rules.algorithms.has(selector.alg)) throw new UnsupportedAlgorithmError();
+    judgeIssuer(issuer, rules);
+    return this.keys.find(selector);
   }
 
   private async judge(subject: Subject, found: MaybePromise<SigningKey>, rules: TokenRules): Promise<VerifiedToken> {
@@ -88,7 +90,7 @@ export class TokenVerifier {
    * Issuers do put new material under an old kid. A key that stays the same keeps its object in the next set, so that another object is
    * another key.
    */
-  private async successorOf(key: SigningKey, jwt: CompactJwt): Promise<SigningKey | undefined> {
+  private async successorOf(key: SigningKey, jwt: Subject['jwt']): Promise<SigningKey | undefined> {
     const held = this.keys.held();
     // Nothing is kept, so the key came from the source just now.
     if (!held) return undefined;

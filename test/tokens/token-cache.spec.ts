@@ -15,7 +15,7 @@ const token = await signToken(key, CLAIMS);
 async function seenBy(keys = new StaticKeyLookup(setOf(key)), clock = new ManualClock()) {
   const verifier = new TokenVerifier(keys, clock);
   const jwt = parseCompactJwt(token);
-  const seen: SeenToken = { jwt, verified: await verifier.verify(token, jwt, RULES), rules: RULES };
+  const seen: SeenToken = { selector: jwt.selector, verified: await verifier.verify(token, jwt, RULES), rules: RULES };
   const checks = vi.spyOn(crypto.subtle, 'verify');
   checks.mockClear();
   return { seen, verifier, keys, clock, checks };
