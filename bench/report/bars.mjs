@@ -91,6 +91,12 @@ export const BARS = [
     is: '>=',
     limit: 3,
   }),
+  times('first-recipe-64', 'first-seen', 'the same, 64 at once: time, times that of ours', {
+    of: [AT_ONCE, 'jsonwebtoken', 'wall'],
+    to: ours(AT_ONCE, 'wall'),
+    is: '>=',
+    limit: 3,
+  }),
   times('repeated', 'repeated', 'a repeated token from the cache of fast-jwt: CPU, times that of ours', {
     of: ['RS256', 'fast-jwt-cached', CPU],
     to: ours('RS256', CPU),

@@ -3,7 +3,7 @@ import { testKey, type TestKey } from '../support/keys.js';
 import { ManualClock } from '../support/manual-clock.js';
 
 /** When every clock starts, in seconds since the epoch. */
-export const START = new ManualClock().now() / 1000;
+const START = new ManualClock().now() / 1000;
 
 export const ISSUERS = ['https://one', 'https://two', 'https://three'] as const;
 const [ONE, TWO, THREE] = ISSUERS;
