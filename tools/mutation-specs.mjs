@@ -13,30 +13,30 @@ const NEVER = /^e2e\/(?:fleet|oidc|redis|rotation)/;
 
 export const ROOMS = Object.keys(ABOVE);
 
-/** Files that are tested by the spec of another one. */
+/** Files that are tested by the specs of others. */
 const SPECS = {
-  'json-object': ['compact-jwt', 'claims'],
-  'key-material': ['jwk'],
-  curves: ['jwk', 'forgery'],
-  'passport-refusal': ['jwks.strategy'],
-  'route-metadata': ['decorators', 'jwks-auth.guard'],
-  'route-options': ['decorators'],
-  'shared-verification': ['jwks-auth.guard'],
+  'json-object': ['tokens/compact-jwt', 'tokens/claims'],
+  'key-material': ['keys/jwk', 'keys/ml-dsa'],
+  curves: ['keys/jwk', 'keys/forgery'],
+  'passport-refusal': ['auth/jwks.strategy', 'e2e/passport'],
+  'route-metadata': ['auth/decorators', 'auth/jwks-auth.guard'],
+  'route-options': ['auth/decorators'],
+  'shared-verification': ['auth/jwks-auth.guard'],
 };
 
 /** Paths from the root of the repository. */
-export function specsOf(root, room) {
+export function specsOf(root, room, alone) {
   const all = readdirSync(join(root, 'test'), { recursive: true })
     .map((path) => path.replaceAll('\\', '/'))
     .filter((path) => path.endsWith('.spec.ts') && !NEVER.test(path));
   const among = (prefixes) => all.filter((path) => prefixes.some((prefix) => path.startsWith(prefix)));
-  return [...new Set([...among([`${room}/`]), ...among(ABOVE[room])])].map((path) => `test/${path}`);
+  return [...new Set([...among([`${room}/`]), ...(alone ? [] : among(ABOVE[room]))])].map((path) => `test/${path}`);
 }
 
 /** `milliseconds`: what each spec took where no mutant was awake. */
 export function inOrder({ room, name, milliseconds }) {
   const part = name.replace(/\.ts$/, '');
-  const own = (SPECS[part] ?? [part]).map((spec) => `test/${room}/${spec}.spec.ts`);
+  const own = (SPECS[part] ?? [`${room}/${part}`]).map((spec) => `test/${spec}.spec.ts`);
   const distance = (spec) => (own.includes(spec) ? 0 : spec.startsWith(`test/${room}/`) ? 1 : 2);
   const specs = [...milliseconds.keys()];
   return specs.toSorted((a, b) => distance(a) - distance(b) || milliseconds.get(a) - milliseconds.get(b));

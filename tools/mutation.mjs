@@ -1,5 +1,5 @@
 // Removes every single check of lib/tokens, lib/keys and lib/auth in turn, on a copy, and looks whether a test fails:
-// npm run test:mutation [-- --workers=2 --room=tokens --file=claims,json-object --kills --equivalent]
+// npm run test:mutation [-- --workers=2 --room=tokens --file=claims,json-object --alone --kills --equivalent]
 import { cpSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -16,11 +16,15 @@ const { values: flags } = parseArgs({
     file: { type: 'string', default: '' },
     /** Says of each mutant by which test it was killed. */
     kills: { type: 'boolean', default: false },
+    /** Runs the specs of the room alone: what only others notice survives. */
+    alone: { type: 'boolean', default: false },
     /** Tries those that are declared equivalent instead: each must survive. */
     equivalent: { type: 'boolean', default: false },
   },
 });
 
+// An end that runs the exit handlers: the copy goes, and so do the processes.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130));
 const copied = [
   'lib',
   'test',
@@ -81,7 +85,7 @@ async function measured(room) {
   const all = mutants.get(room);
   const awake = all.filter(({ declared }) => flags.equivalent === (declared !== undefined));
   const milliseconds = new Map();
-  const specs = specsOf(folder, room);
+  const specs = specsOf(folder, room, flags.alone);
   await runAsleep(specs, (spec, time) => milliseconds.set(spec, time));
   console.log(`lib/${room}: ${awake.length} mutants, ${specs.length} specs of ${minutesOf(sum(milliseconds))} minutes`);
   const queue = [...awake];
