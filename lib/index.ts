@@ -31,7 +31,7 @@ export type { ClaimsSchema, StandardResult, StandardSchema } from './auth/claims
 export type { ClaimsDecorator } from './auth/decorators.js';
 export type { ClientConnectAdapter } from './auth/upgrade-request.js';
 export type { PassportActions } from './auth/jwks.strategy.js';
-export type { Verification } from './auth/request-context.js';
+export type { Verification } from './auth/verification.js';
 export type { AuthenticatedOptions, ClaimPredicate, ClaimValue } from './auth/route-options.js';
 export type { StoreLike } from './cache/jwk-set-store.js';
 export type { JwkSetCounters, KeyLookupStatus } from './cache/key-lookup.js';
@@ -48,6 +48,7 @@ export type { IssuerSelection } from './jwks.service.js';
 export type { DroppedKey, KeySelector } from './keys/jwk-set.js';
 export type { JwksCacheOptions, JwksUnknownKidOptions } from './options/cache-options.js';
 export type { JwksHttpOptions } from './options/http-options.js';
+export type { JwksTokenCacheOptions } from './options/token-cache-options.js';
 export type {
   JwksFailoverMember,
   JwksIssuerEntry,

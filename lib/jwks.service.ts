@@ -1,12 +1,13 @@
 import type { JSONWebKeySet, JWTPayload } from 'jose';
 import type { Observable } from 'rxjs';
-import type { Authentication } from './client/authenticator.js';
+import type { Authentication } from './client/token-judge.js';
 import type { JwksStatus } from './client/issuer-chain.js';
 import { JwksClient, type RefreshOptions } from './client/jwks-client.js';
 import type { JwksRuntime, RuntimeSettings } from './client/jwks-runtime.js';
 import { secretOrKeyProvider, type SecretOrKeyProvider } from './client/secret-or-key-provider.js';
 import type { TokenError } from './core/errors.js';
 import type { JwksEvent } from './core/events.js';
+import type { MaybePromise } from './core/maybe-promise.js';
 import type { JwkSet } from './keys/jwk-set.js';
 import type { SigningKey } from './keys/signing-key.js';
 import type { VerifyOptions } from './options/verify-options.js';
@@ -89,8 +90,8 @@ export class JwksService {
     return this.runtime.issuers.all().map((chain) => chain.status());
   }
 
-  /** `verify` and `validate` with the user that they make. @internal */
-  authenticate(token: string, options?: VerifyOptions): Promise<Authentication> {
+  /** `verify` and `validate` with the user that they make; at once, throwing too, where nothing has to be waited for. @internal */
+  authenticate(token: string, options?: VerifyOptions): MaybePromise<Authentication> {
     return this.runtime.authenticator.authenticate(token, options);
   }
 

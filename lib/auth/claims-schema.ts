@@ -1,8 +1,8 @@
 import { ValidationPipe, type ExecutionContext, type PipeTransform, type Type } from '@nestjs/common';
-import { InvalidClaimError, isJwksError, type TokenError } from '../core/errors.js';
+import { InvalidClaimError, isJwksError } from '../core/errors.js';
 import { safeText } from '../core/events.js';
 import { fieldsOf, isObject } from './fields.js';
-import type { Verification } from './request-context.js';
+import type { Admission } from './verification.js';
 
 /**
  * A Standard Schema (standardschema.dev), as far as it is used here: those of zod, valibot, ArkType and others are such.
@@ -33,26 +33,16 @@ export type ClaimsSchema = StandardSchema | Type<object>;
 /** Answers with what fits, or rejects with an `InvalidClaimError`. @internal */
 export type ClaimsCheck = (value: unknown) => Promise<unknown>;
 
-type ClaimsRefuser = (error: TokenError, context: ExecutionContext) => Promise<unknown>;
-
-const refusers = new WeakMap<Verification, ClaimsRefuser>();
-
-/** By whom claims that do not fit are refused: the guard or the strategy that let them in. @internal */
-export function keepClaimsRefuser(verification: Verification, refuser: ClaimsRefuser): void {
-  refusers.set(verification, refuser);
-}
-
 /** The claims as `check` makes them, or rejects with what the client gets. @internal */
 export async function checkedClaims(
   value: unknown,
   check: ClaimsCheck,
-  { verification, context }: { verification: Verification; context: ExecutionContext },
+  { refuse, context }: Pick<Admission, 'refuse'> & { readonly context: ExecutionContext },
 ): Promise<unknown> {
   try {
     return await check(value);
   } catch (error) {
-    const refuse = refusers.get(verification);
-    throw refuse && error instanceof InvalidClaimError ? await refuse(error, context) : error;
+    throw error instanceof InvalidClaimError ? await refuse(error, context) : error;
   }
 }
 

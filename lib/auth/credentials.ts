@@ -21,6 +21,11 @@ interface Credentials {
  * @internal
  */
 export function tokenOf(request: unknown, context?: ExecutionContext): string | undefined {
+  if (!context || context.getType<string>() === 'http') {
+    const sent = httpHeader(request);
+    // What nearly every request is.
+    if (typeof sent === 'string') return parseAuthorization(sent);
+  }
   const { authorization, tokens } = credentialsOf(request, context);
   const given = [...authorization, ...tokens].filter((value) => value !== undefined && value !== null);
   // RFC 6750 section 2: a client must not use more than one method in one request.
@@ -75,9 +80,14 @@ function credentialsOf(request: unknown, context: ExecutionContext | undefined):
 }
 
 function httpAuthorization(request: unknown, original: unknown = request): readonly unknown[] {
-  assertSentOnce(fieldsOf(original)['rawHeaders'] ?? fieldsOf(fieldsOf(original)['raw'])['rawHeaders']);
-  const headers = fieldsOf(fieldsOf(request)['headers']);
-  return listed(headers instanceof Headers ? headers.get(AUTHORIZATION) : headers[AUTHORIZATION]);
+  return listed(httpHeader(request, original));
+}
+
+function httpHeader(request: unknown, original: unknown = request): unknown {
+  const { rawHeaders, raw } = fieldsOf(original);
+  assertSentOnce(rawHeaders ?? fieldsOf(raw)['rawHeaders']);
+  const { headers } = fieldsOf(request);
+  return headers instanceof Headers ? headers.get(AUTHORIZATION) : fieldsOf(headers)[AUTHORIZATION];
 }
 
 /** Node keeps the first of several `Authorization` headers and drops the others: only `rawHeaders` tells. */

@@ -12,7 +12,7 @@ import { checkedClaims, claimsCheck, isClaimsSchema, type ClaimsCheck, type Clai
 import { JwksAuthGuard } from './jwks-auth.guard.js';
 import { recall } from './request-context.js';
 import { markRoute, PUBLIC } from './route-metadata.js';
-import { assertRouteOptions, type AuthenticatedOptions } from './route-options.js';
+import { fixRouteOptions, type AuthenticatedOptions } from './route-options.js';
 
 type Pipe = Type<PipeTransform> | PipeTransform;
 
@@ -25,8 +25,7 @@ type Pipe = Type<PipeTransform> | PipeTransform;
  * @publicApi
  */
 export function Authenticated(options: AuthenticatedOptions = {}): ClassDecorator & MethodDecorator {
-  assertRouteOptions(options);
-  return applyDecorators(markRoute(Object.freeze({ ...options })), UseGuards(JwksAuthGuard)) as ClassDecorator &
+  return applyDecorators(markRoute(fixRouteOptions(options)), UseGuards(JwksAuthGuard)) as ClassDecorator &
     MethodDecorator;
 }
 
@@ -74,7 +73,7 @@ export const Claims: ClaimsDecorator = (...args: unknown[]): ParameterDecorator 
 
 /** The access token as it came, once verified; `undefined` where the request was let in without. @publicApi */
 export const AccessToken: (...pipes: Pipe[]) => ParameterDecorator = createParamDecorator(
-  (_: unknown, context: ExecutionContext) => recall(context)?.accessToken,
+  (_: unknown, context: ExecutionContext) => recall(context)?.verification.accessToken,
 );
 
 interface ClaimsRequest {
@@ -83,9 +82,9 @@ interface ClaimsRequest {
 }
 
 const claimsDecorator = createParamDecorator(({ claim, check }: ClaimsRequest, context: ExecutionContext): unknown => {
-  const verification = recall(context);
-  if (!verification) return undefined;
-  const { claims } = verification.auth;
+  const admission = recall(context);
+  if (!admission) return undefined;
+  const { claims } = admission.verification.auth;
   const value = claim === undefined ? claims : claimAt(claims, claim);
-  return check ? checkedClaims(value, check, { verification, context }) : value;
+  return check ? checkedClaims(value, check, { refuse: admission.refuse, context }) : value;
 });

@@ -1,24 +1,24 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { HttpAdapterHost, Reflector } from '@nestjs/core';
 import { MissingTokenError, TokenError } from '../core/errors.js';
+import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
 import { JwksService } from '../jwks.service.js';
-import { keepClaimsRefuser } from './claims-schema.js';
+import { stateOf } from './context-state.js';
 import { extractToken, tokenOf } from './credentials.js';
 import { messageRequest } from './message-headers.js';
-import { messageExceptionOf } from './message-refusal.js';
-import { graphqlExceptionOf } from './graphql-refusal.js';
-import { httpExceptionOf, ownAnswer, refusalOf, type Refusal } from './refusal.js';
-import { attachIn, carrierOf, detachFrom, requestOf, scopeOf, type Verification } from './request-context.js';
+import { exceptionFor } from './refuse.js';
+import { attachIn, carrierOf, detachFrom, requestOf, scopeOf } from './request-context.js';
+import type { ClaimsRefuser, Verification } from './verification.js';
 import { PUBLIC, routeMetadataOf } from './route-metadata.js';
-import { assertRouteOptions, type AuthenticatedOptions } from './route-options.js';
+import { assertRouteOptions, isFixedRoute, type AuthenticatedOptions } from './route-options.js';
 import { judgeRoute } from './route-rules.js';
 import { verifyOnce } from './shared-verification.js';
 
-/** Decisions under way or made, for each context and each kind of guard. */
-const decisions = new WeakMap<ExecutionContext, Map<unknown, Promise<boolean>>>();
-/** Tokens that let a context in: a guard that cannot find one itself takes that which a subclass, standing before it, has found. */
-const admittedTokens = new WeakMap<ExecutionContext, string>();
-const checkedOptions = new WeakSet<AuthenticatedOptions>();
+/** One request, or message, and what its route asks for. */
+interface Visit {
+  readonly options: AuthenticatedOptions;
+  readonly context: ExecutionContext;
+}
 
 /**
  * Lets a request in with a valid access token: what `@Authenticated()` puts on a route. For a whole application:
@@ -34,6 +34,9 @@ const checkedOptions = new WeakSet<AuthenticatedOptions>();
  */
 @Injectable()
 export class JwksAuthGuard implements CanActivate {
+  /** For `@Claims` with a schema that they do not fit, which shows when the handler is about to be called. */
+  private readonly refuseClaims: ClaimsRefuser = (error, context) => this.refuse(this.told(error), context);
+
   constructor(
     protected readonly jwks: JwksService,
     protected readonly reflector: Reflector,
@@ -41,19 +44,14 @@ export class JwksAuthGuard implements CanActivate {
   ) {}
 
   /**
-   * Resolves with `true`, or rejects with what the client gets: an `HttpException`, for gateways a `WsException`, for microservices an
-   * `RpcException`.
+   * `true`, at once for a token that was verified before; or rejects with what the client gets: an `HttpException`, for gateways a
+   * `WsException`, for microservices an `RpcException`.
    */
-  canActivate(context: ExecutionContext): Promise<boolean> {
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     // Nest builds this class once for each module that uses it; two instances of a subclass may well be told different things.
     const kind = this.constructor === JwksAuthGuard ? this.jwks : this;
-    const made = decisions.get(context) ?? new Map<unknown, Promise<boolean>>();
-    decisions.set(context, made);
-    const known = made.get(kind);
-    if (known) return known;
-    const decision = this.decide(context);
-    made.set(kind, decision);
-    return decision;
+    const state = stateOf(context);
+    return state.decisionOf(kind) ?? state.decided(kind, this.decide(context));
   }
 
   /** What the route asks for; `undefined`: nothing, it is public. Override to take it from elsewhere than `@Authenticated` and `@Public`. */
@@ -68,7 +66,7 @@ export class JwksAuthGuard implements CanActivate {
   }
 
   /** The token of a request; `undefined`: it has none. Override to find it in another place on some routes; `tokenFrom` is for all. */
-  protected async getToken(request: unknown, context: ExecutionContext): Promise<string | undefined> {
+  protected getToken(request: unknown, context: ExecutionContext): string | undefined | Promise<string | undefined> {
     const { tokenFrom } = this.jwks.settings;
     if (tokenFrom && context.getType<string>() === 'rpc' && request === requestOf(context))
       return extractToken(tokenFrom, messageRequest(context.getArgByIndex(0), request));
@@ -77,96 +75,112 @@ export class JwksAuthGuard implements CanActivate {
   }
 
   /** Verifies the token and runs `validate`. Override to add what a verification asks for besides. */
-  protected verify(token: string, options: AuthenticatedOptions, context: ExecutionContext): Promise<Verification> {
+  protected verify(
+    token: string,
+    options: AuthenticatedOptions,
+    context: ExecutionContext,
+  ): Verification | Promise<Verification> {
     return verifyOnce(this.jwks, token, options, scopeOf(context, this.getRequest(context)));
   }
 
   /** Rejects where the token is good but not for this route. Override to authorise otherwise, or more. */
-  protected async authorize(
+  protected authorize(
     verification: Verification,
     options: AuthenticatedOptions,
     _context: ExecutionContext,
-  ): Promise<void> {
-    await judgeRoute(verification.auth.claims, options, verification.scopesFrom);
+  ): void | Promise<void> {
+    return judgeRoute(verification.auth.claims, options, verification.scopesFrom);
   }
 
   /** Puts `user` and `auth` on the request; for a gateway on the client. Override to put them in other places too. */
   protected attach(verification: Verification, context: ExecutionContext): void {
     const carrier = carrierOf(context);
-    attachIn(context, carrier, verification);
+    attachIn(context, carrier, { verification, refuse: this.refuseClaims });
     const request = context.getType<string>() === 'ws' ? carrier : this.getRequest(context);
-    if (request !== carrier) attachIn(context, request, verification);
+    if (request !== carrier) attachIn(context, request, { verification, refuse: this.refuseClaims });
   }
 
   /** What is thrown for a fault, with the response's headers set. Override to answer otherwise. */
-  protected async refuse(error: unknown, context: ExecutionContext): Promise<unknown> {
-    const refusal = refusalOf(error, this.jwks.settings.realm);
-    if (!refusal) return error;
-    switch (context.getType<string>()) {
-      case 'ws':
-      case 'rpc':
-        return messageExceptionOf(refusal, error, context);
-      case 'graphql':
-        return graphqlExceptionOf(refusal, error);
-      case 'http':
-        if (!ownAnswer(error)) this.setHeaders(refusal, context);
-        return httpExceptionOf(refusal, error);
-      default:
-        return httpExceptionOf(refusal, error);
-    }
+  protected refuse(error: unknown, context: ExecutionContext): Promise<unknown> {
+    return exceptionFor(error, context, { realm: this.jwks.settings.realm, adapter: this.adapterHost.httpAdapter });
   }
 
-  private async decide(context: ExecutionContext): Promise<boolean> {
-    const options = this.getOptions(context);
-    if (!options) return true;
-    if (!checkedOptions.has(options)) assertRouteOptions(options);
-    checkedOptions.add(options);
-    // A client stays: what its last message was let in with says nothing of this one.
-    if (context.getType<string>() === 'ws') detachFrom(carrierOf(context));
+  private decide(context: ExecutionContext): MaybePromise<boolean> {
     try {
-      return await this.admit(options, context);
+      const options = this.getOptions(context);
+      if (!options) return true;
+      if (!isFixedRoute(options)) assertRouteOptions(options);
+      // A client stays: what its last message was let in with says nothing of this one.
+      if (context.getType<string>() === 'ws') detachFrom(carrierOf(context));
+      const admission = this.admit({ options, context });
+      return isPromise(admission) ? this.awaited(admission, context) : admission;
     } catch (error) {
-      throw await this.refuse(error, context);
+      return this.refused(error, context);
     }
   }
 
-  private async admit(options: AuthenticatedOptions, context: ExecutionContext): Promise<true> {
-    const token = await this.reporting(() => this.requireToken(options, context));
-    if (token === undefined) return true;
-    const verification = await this.verify(token, options, context);
-    await this.reporting(() => this.authorize(verification, options, context));
+  private async awaited(admission: Promise<true>, context: ExecutionContext): Promise<true> {
+    try {
+      return await admission;
+    } catch (error) {
+      return this.refused(error, context);
+    }
+  }
+
+  private async refused(error: unknown, context: ExecutionContext): Promise<never> {
+    throw await this.refuse(error, context);
+  }
+
+  private admit(visit: Visit): MaybePromise<true> {
+    let token: MaybePromise<string | undefined>;
+    try {
+      token = this.getToken(this.getRequest(visit.context), visit.context);
+    } catch (error) {
+      throw this.told(error);
+    }
+    return isPromise(token)
+      ? token.then(
+          (found) => this.admitToken(found, visit),
+          (error: unknown) => Promise.reject(this.told(error)),
+        )
+      : this.admitToken(token, visit);
+  }
+
+  private admitToken(found: string | undefined, visit: Visit): MaybePromise<true> {
+    const { options, context } = visit;
+    const token = found ?? stateOf(context).token;
+    if (token === undefined && options.optional) return true;
+    if (token === undefined) throw this.told(new MissingTokenError());
+    const verification = this.verify(token, options, context);
+    return isPromise(verification)
+      ? verification.then((verified) => this.admitVerified(token, verified, visit))
+      : this.admitVerified(token, verification, visit);
+  }
+
+  private admitVerified(token: string, verification: Verification, visit: Visit): MaybePromise<true> {
+    let authorization: MaybePromise<void>;
+    try {
+      authorization = this.authorize(verification, visit.options, visit.context);
+    } catch (error) {
+      throw this.told(error);
+    }
+    return isPromise(authorization)
+      ? authorization.then(
+          () => this.letIn(token, verification, visit),
+          (error: unknown) => Promise.reject(this.told(error)),
+        )
+      : this.letIn(token, verification, visit);
+  }
+
+  private letIn(token: string, verification: Verification, { context }: Visit): true {
     this.attach(verification, context);
-    keepClaimsRefuser(verification, (error, where) => this.refuseClaims(error, where));
-    admittedTokens.set(context, token);
+    stateOf(context).token = token;
     return true;
   }
 
-  private async requireToken(options: AuthenticatedOptions, context: ExecutionContext): Promise<string | undefined> {
-    const token = (await this.getToken(this.getRequest(context), context)) ?? admittedTokens.get(context);
-    if (token === undefined && !options.optional) throw new MissingTokenError();
-    return token;
-  }
-
   /** Tells the service of a refusal that it had no part in; those of `verify` it has told already. */
-  private async reporting<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      if (error instanceof TokenError) this.jwks.report(error);
-      throw error;
-    }
-  }
-
-  /** For `@Claims` with a schema that they do not fit, which shows when the handler is about to be called. */
-  private refuseClaims(error: TokenError, context: ExecutionContext): Promise<unknown> {
-    this.jwks.report(error);
-    return this.refuse(error, context);
-  }
-
-  private setHeaders(refusal: Refusal, context: ExecutionContext): void {
-    const response: unknown = context.switchToHttp().getResponse();
-    const { httpAdapter } = this.adapterHost;
-    if (httpAdapter.isHeadersSent(response)) return;
-    for (const [name, value] of Object.entries(refusal.headers)) httpAdapter.setHeader(response, name, value);
+  private told<E>(error: E): E {
+    if (error instanceof TokenError) this.jwks.report(error);
+    return error;
   }
 }

@@ -1,14 +1,14 @@
-import { Injectable, type ExecutionContext, type OnModuleInit } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { AuthGuard } from '@nestjs/passport';
 import passport from 'passport';
 import { Strategy } from 'passport-strategy';
 import { MissingTokenError, TokenError } from '../core/errors.js';
 import { JwksService } from '../jwks.service.js';
-import { keepClaimsRefuser } from './claims-schema.js';
 import { extractToken, tokenOf } from './credentials.js';
 import { answerIn, answerThroughAuthGuard, keepRefusal } from './passport-refusal.js';
 import { httpExceptionOf, ownAnswer, refusalOf } from './refusal.js';
-import { attachTo, type Verification } from './request-context.js';
+import { attachTo } from './request-context.js';
+import type { ClaimsRefuser, Verification } from './verification.js';
 import { verifyToken } from './shared-verification.js';
 
 /** What Passport puts on the copy of a strategy that serves one request. @publicApi */
@@ -38,6 +38,13 @@ const PassportStrategy = Strategy as unknown as new () => PassportActions;
 export class JwksStrategy extends PassportStrategy implements OnModuleInit {
   readonly name = 'jwks';
 
+  /** For `@Claims` with a schema, which is checked long after Passport is done. */
+  private readonly refuseClaims: ClaimsRefuser = async (error, context) => {
+    this.jwks.report(error);
+    const refusal = refusalOf(error, this.jwks.settings.realm);
+    return refusal ? answerIn(context, refusal, error) : error;
+  };
+
   // Not `#jwks`: Passport serves each request on an object that inherits from this one.
   constructor(private readonly jwks: JwksService) {
     super();
@@ -63,8 +70,7 @@ export class JwksStrategy extends PassportStrategy implements OnModuleInit {
 
   private async admit(request: unknown): Promise<Verification> {
     const verification = await verifyToken(this.jwks, await this.requireToken(request));
-    attachTo(request, verification);
-    keepClaimsRefuser(verification, (error, context) => this.refuseClaims(error, context));
+    attachTo(request, { verification, refuse: this.refuseClaims });
     return verification;
   }
 
@@ -78,13 +84,6 @@ export class JwksStrategy extends PassportStrategy implements OnModuleInit {
       if (error instanceof TokenError) this.jwks.report(error);
       throw error;
     }
-  }
-
-  /** For `@Claims` with a schema, which is checked long after Passport is done. */
-  private async refuseClaims(error: TokenError, context: ExecutionContext): Promise<unknown> {
-    this.jwks.report(error);
-    const refusal = refusalOf(error, this.jwks.settings.realm);
-    return refusal ? answerIn(context, refusal, error) : error;
   }
 
   private refuse(error: unknown): void {

@@ -1,32 +1,10 @@
 import type { ExecutionContext } from '@nestjs/common';
-import type { JWTPayload } from 'jose';
-import type { VerifiedToken } from '../tokens/verified-token.js';
+import { stateOf } from './context-state.js';
+import { knownOf, requestStateOf } from './request-state.js';
 import { fieldsOf, isObject, type Fields } from './fields.js';
 import { isPublic } from './route-metadata.js';
 import { upgradeRequestOf } from './upgrade-request.js';
-
-/** What a request was let in with. @publicApi */
-export interface Verification {
-  /** The access token as it came. */
-  readonly accessToken: string;
-  /** What `request.auth` is. */
-  readonly auth: VerifiedToken;
-  /** What `request.user` is: the answer of `validate`. */
-  readonly user: unknown;
-  /** Where the scopes are, as the option of that name says; absent: in `scope`, `scp` and `permissions`. */
-  readonly scopesFrom?: ScopesFrom | undefined;
-}
-
-/** Names or paths of the claims that hold scopes, or what finds them. @publicApi */
-export type ScopesFrom = readonly string[] | ((claims: Readonly<JWTPayload>) => readonly string[]);
-
-/** What `@Claims` and `@AccessToken` read: written by our guard and our strategy alone, so that a `request.auth` from elsewhere counts for nothing. */
-const verified = new WeakMap<object, Verification>();
-
-/** Of a client of a gateway, which stays: the handler that the verification was for. */
-const handlers = new WeakMap<Verification, unknown>();
-
-const scopes = new WeakMap<ExecutionContext, object>();
+import type { Admission } from './verification.js';
 
 /**
  * The request behind an `ExecutionContext`: that which has the headers, and which `tokenFrom` gets.
@@ -77,9 +55,9 @@ export function scopeOf(context: ExecutionContext, request: unknown): object {
   const upgrade = fieldsOf(headers)['upgrade'];
   const staying = typeof upgrade === 'string' && upgrade.toLowerCase() === 'websocket';
   const exchange = typeof method === 'string' && !staying && context.getType<string>() !== 'ws';
-  const scope = exchange ? (request as object) : (scopes.get(context) ?? context);
-  scopes.set(context, scope);
-  return scope;
+  const state = stateOf(context);
+  state.scope = exchange ? (request as object) : (state.scope ?? context);
+  return state.scope;
 }
 
 /** The third of four arguments of a resolver, the second of three of a reference resolver. */
@@ -89,16 +67,16 @@ function graphqlContext(context: ExecutionContext): unknown {
 }
 
 /** @internal */
-export function attachTo(carrier: unknown, verification: Verification): void {
+export function attachTo(carrier: unknown, admission: Admission): void {
   if (!isObject(carrier)) return;
-  Object.assign(carrier, { user: verification.user, auth: verification.auth });
-  verified.set(carrier, verification);
+  const { user, auth } = admission.verification;
+  Object.assign(carrier, { user, auth });
+  requestStateOf(carrier).admission = admission;
 }
 
 /** The same for what a guard was asked about. @internal */
-export function attachIn(context: ExecutionContext, carrier: unknown, verification: Verification): void {
-  attachTo(carrier, verification);
-  if (context.getType<string>() === 'ws') handlers.set(verification, context.getHandler());
+export function attachIn(context: ExecutionContext, carrier: unknown, admission: Admission): void {
+  attachTo(carrier, context.getType<string>() === 'ws' ? { ...admission, handler: context.getHandler() } : admission);
 }
 
 /**
@@ -107,20 +85,22 @@ export function attachIn(context: ExecutionContext, carrier: unknown, verificati
  *
  * @internal
  */
-export function recall(context: ExecutionContext): Verification | undefined {
+export function recall(context: ExecutionContext): Admission | undefined {
   const carrier = carrierOf(context);
-  const verification = carrier && verified.get(carrier);
+  const admission = carrier ? knownOf(carrier)?.admission : undefined;
+  if (!admission) return undefined;
   const type = context.getType<string>();
   if (type === 'graphql' && isPublic(context)) return undefined;
-  if (type === 'ws' && verification && handlers.get(verification) !== context.getHandler()) return undefined;
-  return verification;
+  if (type === 'ws' && admission.handler !== context.getHandler()) return undefined;
+  return admission;
 }
 
 /** Takes away what {@link attachTo} put there, and nothing that came from elsewhere since. @internal */
 export function detachFrom(carrier: object | undefined): void {
-  const verification = carrier && verified.get(carrier);
-  if (!verification) return;
-  verified.delete(carrier);
+  const state = carrier && knownOf(carrier);
+  if (!carrier || !state?.admission) return;
+  const { verification } = state.admission;
+  state.admission = undefined;
   const { user, auth } = fieldsOf(carrier);
   if (user === verification.user) Reflect.deleteProperty(carrier, 'user');
   if (auth === verification.auth) Reflect.deleteProperty(carrier, 'auth');

@@ -1,7 +1,7 @@
 import type { ExecutionContext } from '@nestjs/common';
 import type { Reflector } from '@nestjs/core';
 import { JwksConfigurationError } from '../core/errors.js';
-import type { AuthenticatedOptions } from './route-options.js';
+import { fixRouteOptions, type AuthenticatedOptions } from './route-options.js';
 
 const KEY = 'nestjs-jwks:route';
 
@@ -14,7 +14,7 @@ export type RouteMetadata = AuthenticatedOptions | typeof PUBLIC;
 /** What stands for a context without a class or a handler. */
 const NOBODY = {};
 /** A guard without a decorator asks for a token and nothing more. */
-const PLAIN: AuthenticatedOptions = Object.freeze({});
+const PLAIN = fixRouteOptions({});
 
 const remembered = new WeakMap<object, WeakMap<object, RouteMetadata>>();
 

@@ -1,5 +1,6 @@
 import type { JWTPayload } from 'jose';
 import { JwksConfigurationError } from '../core/errors.js';
+import { fixOptions, type FixedOptions } from '../client/fixed-options.js';
 
 /** What a claim may be asked to be. @publicApi */
 export type ClaimValue = string | number | boolean | null;
@@ -69,6 +70,46 @@ export function assertRouteOptions(options: unknown): asserts options is Authent
     const reason = value === undefined ? undefined : CHECKS[name as keyof AuthenticatedOptions](value);
     if (reason) throw fault(name, reason);
   }
+}
+
+/** Those that never change, with what of them concerns the token itself. */
+const fixed = new WeakMap<AuthenticatedOptions, FixedOptions | undefined>();
+
+/**
+ * A copy that never changes, of options that can work.
+ *
+ * @internal
+ */
+export function fixRouteOptions(options: AuthenticatedOptions): AuthenticatedOptions {
+  assertRouteOptions(options);
+  const { scopes, anyScope, claims, ...others } = options;
+  const asked = asksNothing(options) ? undefined : fixOptions(options);
+  const copy = Object.freeze({
+    ...others,
+    ...(scopes && { scopes: Object.freeze([...scopes]) }),
+    ...(anyScope && { anyScope: Object.freeze([...anyScope]) }),
+    ...(claims && { claims: Object.freeze({ ...claims }) }),
+    ...asked,
+  });
+  fixed.set(copy, asked);
+  return copy;
+}
+
+/** What is asked of a token before its claims and scopes are: `undefined`: nothing. Throws for options that cannot work. @internal */
+export function verifyOptionsOf(options: AuthenticatedOptions): FixedOptions | undefined {
+  const known = fixed.get(options);
+  if (known || asksNothing(options)) return known;
+  const { issuer, audience } = options;
+  return { issuer, audience };
+}
+
+/** Whether they were checked already. @internal */
+export function isFixedRoute(options: AuthenticatedOptions): boolean {
+  return fixed.has(options);
+}
+
+function asksNothing({ issuer, audience }: AuthenticatedOptions): boolean {
+  return issuer === undefined && audience === undefined;
 }
 
 function scopeFault(value: unknown): string | undefined {

@@ -1,21 +1,25 @@
 import type { JWTPayload } from 'jose';
 import { InsufficientScopeError, InvalidClaimError } from '../core/errors.js';
+import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
 import { claimAt } from './claim-path.js';
-import type { ScopesFrom } from './request-context.js';
+import type { ScopesFrom } from './verification.js';
 import type { AuthenticatedOptions, ClaimPredicate, ClaimValue } from './route-options.js';
+
+type Rule = readonly [name: string, rule: ClaimValue | ClaimPredicate];
 
 /**
  * Whether a verified token is enough for a route. The claims come first: a token that is not for this route is not worth more scopes.
  *
  * @internal
  */
-export async function judgeRoute(
+export function judgeRoute(
   claims: Readonly<JWTPayload>,
   options: AuthenticatedOptions,
   scopesFrom?: ScopesFrom,
-): Promise<void> {
-  for (const [name, rule] of Object.entries(options.claims ?? {})) await judgeClaim(claims, name, rule);
-  judgeScopes(options, () => scopesOf(claims, scopesFrom));
+): MaybePromise<void> {
+  const judging = options.claims && judgeClaims(claims, Object.entries(options.claims));
+  if (isPromise(judging)) return judging.then(() => judgeScopes(claims, options, scopesFrom));
+  judgeScopes(claims, options, scopesFrom);
 }
 
 /**
@@ -23,47 +27,81 @@ export async function judgeRoute(
  *
  * @internal
  */
-export function scopesOf(claims: Readonly<JWTPayload>, from?: ScopesFrom): ReadonlySet<string> {
-  if (typeof from === 'function') return new Set(texts(from(claims)));
-  const spaced = (from ?? ['scope', 'scp']).flatMap((name) => texts(claimAt(claims, name), ' '));
-  return new Set(from ? spaced : [...spaced, ...texts(claimAt(claims, 'permissions'))]);
+export function scopesOf(claims: Readonly<JWTPayload>, from?: ScopesFrom): readonly string[] {
+  if (typeof from === 'function') return texts(from(claims));
+  if (from) return from.flatMap((name) => texts(claimAt(claims, name), ' '));
+  return [
+    ...texts(claimAt(claims, 'scope'), ' '),
+    ...texts(claimAt(claims, 'scp'), ' '),
+    ...texts(claimAt(claims, 'permissions')),
+  ];
 }
 
-async function judgeClaim(
-  claims: Readonly<JWTPayload>,
-  name: string,
-  rule: ClaimValue | ClaimPredicate,
-): Promise<void> {
-  const value = claimAt(claims, name);
-  if (typeof rule !== 'function') {
-    if (value === rule || (Array.isArray(value) && value.includes(rule))) return;
-    throw new InvalidClaimError(name);
+/** One after the other; a promise from the first one on that is waited for. */
+function judgeClaims(claims: Readonly<JWTPayload>, rules: readonly Rule[]): MaybePromise<void> {
+  for (const [index, [name, rule]] of rules.entries()) {
+    const verdict = verdictOf(claims, name, rule);
+    if (isPromise(verdict)) {
+      return judgeLater(verdict, name).then(() => judgeClaims(claims, rules.slice(index + 1)));
+    }
+    assertYes(verdict, name);
   }
+}
+
+async function judgeLater(verdict: Promise<unknown>, name: string): Promise<void> {
+  let answer: unknown;
   try {
-    // What is merely truthy is no yes: a promise is, and so is the object that somebody meant to look into.
-    if ((await rule(value, claims)) === true) return;
+    answer = await verdict;
   } catch (cause) {
     throw new InvalidClaimError(name, undefined, { cause });
   }
-  throw new InvalidClaimError(name);
+  assertYes(answer, name);
 }
 
-function judgeScopes({ scopes = [], anyScope = [] }: AuthenticatedOptions, find: () => ReadonlySet<string>): void {
-  if (scopes.length === 0 && anyScope.length === 0) return;
-  const asked = [...new Set([...scopes, ...anyScope])];
-  const granted = grantedBy(find, asked);
-  const enough =
-    scopes.every((scope) => granted.has(scope)) &&
-    (anyScope.length === 0 || anyScope.some((scope) => granted.has(scope)));
-  if (!enough) throw new InsufficientScopeError(asked);
-}
-
-function grantedBy(find: () => ReadonlySet<string>, asked: readonly string[]): ReadonlySet<string> {
+function verdictOf(
+  claims: Readonly<JWTPayload>,
+  name: string,
+  rule: ClaimValue | ClaimPredicate,
+): MaybePromise<unknown> {
+  const value = claimAt(claims, name);
+  if (typeof rule !== 'function') return value === rule || (Array.isArray(value) && value.includes(rule));
   try {
-    return find();
+    return rule(value, claims);
   } catch (cause) {
-    throw new InsufficientScopeError(asked, undefined, { cause });
+    throw new InvalidClaimError(name, undefined, { cause });
   }
+}
+
+/** What is merely truthy is no yes: the object that somebody meant to look into is. */
+function assertYes(verdict: unknown, name: string): void {
+  if (verdict !== true) throw new InvalidClaimError(name);
+}
+
+function judgeScopes(
+  claims: Readonly<JWTPayload>,
+  { scopes = [], anyScope = [] }: AuthenticatedOptions,
+  from: ScopesFrom | undefined,
+): void {
+  if (scopes.length === 0 && anyScope.length === 0) return;
+  const granted = grantedBy(claims, from, [scopes, anyScope]);
+  const enough =
+    scopes.every((scope) => granted.includes(scope)) &&
+    (anyScope.length === 0 || anyScope.some((scope) => granted.includes(scope)));
+  if (!enough) throw insufficient([scopes, anyScope]);
+}
+
+type Asked = readonly (readonly string[])[];
+
+function grantedBy(claims: Readonly<JWTPayload>, from: ScopesFrom | undefined, asked: Asked): readonly string[] {
+  try {
+    return scopesOf(claims, from);
+  } catch (cause) {
+    throw insufficient(asked, cause);
+  }
+}
+
+function insufficient(asked: Asked, cause?: unknown): InsufficientScopeError {
+  return new InsufficientScopeError([...new Set(asked.flat())], undefined, cause === undefined ? {} : { cause });
 }
 
 /** RFC 6749 section 3.3: scopes are separated by a space, and by nothing else. */

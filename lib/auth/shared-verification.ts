@@ -1,15 +1,9 @@
+import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
 import type { JwksService } from '../jwks.service.js';
-import type { AuthenticatedOptions } from './route-options.js';
-import type { Verification } from './request-context.js';
-
-interface Running {
-  readonly jwks: JwksService;
-  readonly accessToken: string;
-  readonly rules: string;
-  readonly verification: Promise<Verification>;
-}
-
-const running = new WeakMap<object, Running[]>();
+import type { Authentication } from '../client/token-judge.js';
+import { verifyOptionsOf, type AuthenticatedOptions } from './route-options.js';
+import type { Verification } from './verification.js';
+import { requestStateOf } from './request-state.js';
 
 /**
  * Verifies a token once for each `scope` (a request, or one message of a WebSocket), whoever asks: several guards of one route, the fields
@@ -23,25 +17,41 @@ export function verifyOnce(
   accessToken: string,
   options: AuthenticatedOptions,
   scope: object,
-): Promise<Verification> {
-  const rules = JSON.stringify([options.issuer, options.audience]);
-  const entries = running.get(scope) ?? [];
-  const same = entries.find(
-    (entry) => entry.jwks === jwks && entry.accessToken === accessToken && entry.rules === rules,
-  );
-  if (same) return same.verification;
-  const verification = verifyToken(jwks, accessToken, options);
-  running.set(scope, [...entries, { jwks, accessToken, rules, verification }]);
+): MaybePromise<Verification> {
+  const state = requestStateOf(scope);
+  const before = state.verifications;
+  for (let shared = before; shared; shared = shared.before) {
+    const { jwks: service, accessToken: token } = shared;
+    if (service === jwks && token === accessToken && asksAlike(shared.options, options)) return shared.verification;
+  }
+  let verification: MaybePromise<Verification>;
+  try {
+    verification = verifyToken(jwks, accessToken, options);
+  } catch (error) {
+    verification = Promise.reject(error);
+  }
+  state.verifications = { jwks, accessToken, options, verification, before };
   return verification;
 }
 
-/** @internal */
-export async function verifyToken(
+/** Throws at once where nothing has to be waited for. @internal */
+export function verifyToken(
   jwks: JwksService,
   accessToken: string,
-  { issuer, audience }: AuthenticatedOptions = {},
-): Promise<Verification> {
-  const plain = issuer === undefined && audience === undefined;
-  const { token, user, scopesFrom } = await jwks.authenticate(accessToken, plain ? undefined : { issuer, audience });
+  options: AuthenticatedOptions = {},
+): MaybePromise<Verification> {
+  const made = jwks.authenticate(accessToken, verifyOptionsOf(options));
+  return isPromise(made) ? made.then((it) => verificationOf(accessToken, it)) : verificationOf(accessToken, made);
+}
+
+function verificationOf(accessToken: string, { token, user, scopesFrom }: Authentication): Verification {
   return Object.freeze({ accessToken, auth: token, user, scopesFrom });
+}
+
+function asksAlike(some: AuthenticatedOptions, others: AuthenticatedOptions): boolean {
+  return some === others || asked(some) === asked(others);
+}
+
+function asked({ issuer, audience }: AuthenticatedOptions): string {
+  return JSON.stringify([issuer, audience]);
 }

@@ -1,59 +1,44 @@
 import type { Clock } from '../core/clock.js';
-import { isJwksError, TokenRefusedError, UnsupportedAlgorithmError, type TokenError } from '../core/errors.js';
+import { isJwksError, UnsupportedAlgorithmError, type TokenError } from '../core/errors.js';
 import { safeText } from '../core/events.js';
+import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
 import type { SigningKey } from '../keys/signing-key.js';
-import type { JwksTokenOptions } from '../options/issuer-options.js';
 import type { VerifyOptions } from '../options/verify-options.js';
 import { parseCompactJwt, type CompactJwt } from '../tokens/compact-jwt.js';
-import type { VerifiedToken } from '../tokens/verified-token.js';
 import type { EventChannels } from './event-channels.js';
-import type { IssuerChain } from './issuer-chain.js';
-
-/** A good token, and who the application says that it belongs to. @internal */
-export interface Authentication {
-  readonly token: VerifiedToken;
-  /** What `validate` answered; without it, the token. */
-  readonly user: unknown;
-  /** Where its issuer puts scopes. */
-  readonly scopesFrom?: JwksTokenOptions['scopesFrom'];
-}
+import { TokenJudge, type Authentication, type TokenCase, type TokenJudgeParts } from './token-judge.js';
 
 /** @internal */
-export interface AuthenticatorParts {
-  /** The chain for a token that names `iss`. */
-  readonly trusted: (iss: string | undefined) => IssuerChain | Promise<IssuerChain>;
+export interface AuthenticatorParts extends TokenJudgeParts {
   readonly channels: EventChannels;
   readonly clock: Clock;
 }
 
-/** How far a token has come: what may be told of it when it goes no further. */
-interface Progress {
-  readonly startedAt: number | undefined;
-  jwt?: CompactJwt;
-  issuer?: string | undefined;
-}
+/** What may be told of a token that went no further. */
+type Progress = Partial<Pick<TokenCase, 'startedAt' | 'jwt' | 'issuer'>>;
 
 /**
- * From a string to a user: canonical form, trusted issuer, signature and claims, the application's `validate`; and what is told of it.
+ * Has tokens judged, and tells of it.
  *
  * @internal
  */
 export class Authenticator {
-  constructor(private readonly parts: AuthenticatorParts) {}
+  private readonly tokens: TokenJudge;
 
-  async authenticate(token: string, options?: VerifyOptions): Promise<Authentication> {
+  constructor(private readonly parts: AuthenticatorParts) {
+    this.tokens = new TokenJudge(parts);
+  }
+
+  /** At once where nothing has to be waited for, as for most tokens that were verified before; what it then refuses is thrown. */
+  authenticate(token: string, options?: VerifyOptions): MaybePromise<Authentication> {
     const { verified, rejected } = this.parts.channels;
-    const isWatched = verified.observed || rejected.observed;
-    const progress: Progress = { startedAt: isWatched ? this.parts.clock.monotonic() : undefined };
+    const startedAt = verified.observed || rejected.observed ? this.parts.clock.monotonic() : undefined;
+    const given: TokenCase = { token, options, startedAt, jwt: undefined, issuer: undefined };
     try {
-      const authentication = await this.judge(token, options, progress);
-      if (verified.observed) {
-        verified.emit({ type: 'token.verified', issuer: progress.issuer, duration: this.elapsed(progress) });
-      }
-      return authentication;
+      const made = this.tokens.judge(given);
+      return isPromise(made) ? this.awaited(made, given) : this.admitted(made, given);
     } catch (error) {
-      if (rejected.observed && isJwksError(error)) this.tell(error, progress);
-      throw error;
+      throw this.refused(error, given);
     }
   }
 
@@ -72,22 +57,29 @@ export class Authenticator {
 
   /** A refusal that somebody else decided upon. */
   report(error: TokenError): void {
-    if (this.parts.channels.rejected.observed) this.tell(error, { startedAt: undefined });
+    if (this.parts.channels.rejected.observed) this.tell(error, {});
   }
 
-  private async judge(token: string, options: VerifyOptions | undefined, progress: Progress): Promise<Authentication> {
-    const jwt = (progress.jwt = parseCompactJwt(token));
-    const found = this.parts.trusted(jwt.issuer);
-    const chain = found instanceof Promise ? await found : found;
-    progress.issuer = chain.issuer;
-    chain.enter();
+  private async awaited(judging: Promise<Authentication>, given: TokenCase): Promise<Authentication> {
+    let made: Authentication;
     try {
-      const verified = await chain.verifier.verify(jwt, chain.rulesFor(jwt.issuer, options));
-      const { validate, scopesFrom } = chain.settings;
-      return { token: verified, user: await userOf(verified, validate), scopesFrom };
-    } finally {
-      chain.leave();
+      made = await judging;
+    } catch (error) {
+      throw this.refused(error, given);
     }
+    return this.admitted(made, given);
+  }
+
+  private admitted(made: Authentication, given: TokenCase): Authentication {
+    const { verified } = this.parts.channels;
+    if (verified.observed)
+      verified.emit({ type: 'token.verified', issuer: given.issuer, duration: this.elapsed(given) });
+    return made;
+  }
+
+  private refused(error: unknown, given: TokenCase): unknown {
+    if (this.parts.channels.rejected.observed && isJwksError(error)) this.tell(error, given);
+    return error;
   }
 
   private tell(error: Pick<TokenError, 'code' | 'message'>, progress: Progress): void {
@@ -111,22 +103,4 @@ function describe(jwt: CompactJwt | undefined): string {
     text === undefined ? [] : `${name} "${safeText(text)}"`,
   );
   return ` (${told.join(', ')})`;
-}
-
-/** Passport's meaning of what `validate` answers, but for `undefined`, which is a check without a word about the user. */
-async function userOf(token: VerifiedToken, validate: JwksTokenOptions['validate']): Promise<unknown> {
-  if (!validate) return token;
-  const user = await asked(token, validate);
-  if (user === undefined) return token;
-  if (!user) throw new TokenRefusedError();
-  return user;
-}
-
-async function asked(token: VerifiedToken, validate: NonNullable<JwksTokenOptions['validate']>): Promise<unknown> {
-  try {
-    return await validate(token);
-  } catch (cause) {
-    if (isJwksError(cause)) throw cause;
-    throw new TokenRefusedError(undefined, { cause });
-  }
 }

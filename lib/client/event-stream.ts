@@ -1,4 +1,5 @@
 import { Observable, Subscriber, type Observer, type Operator, type Subscription } from 'rxjs';
+import { isPromise } from '../core/maybe-promise.js';
 import type { JwksEvent } from '../core/events.js';
 import type { EventChannels } from './event-channels.js';
 
@@ -48,7 +49,7 @@ function harmless<T>(observer: Partial<Observer<T>>): Observer<T> {
   const attempt = (act: () => unknown) => {
     try {
       const outcome = act();
-      if (outcome instanceof Promise) outcome.catch(tell);
+      if (isPromise(outcome)) outcome.then(undefined, tell);
     } catch (fault) {
       tell(fault);
     }

@@ -5,6 +5,7 @@ import { resolveVerifyOptions, type VerifyOptions } from '../options/verify-opti
 import type { JwkSetSource } from '../sources/jwk-set-source.js';
 import type { TokenRules } from '../tokens/claims.js';
 import type { TokenVerifier } from '../tokens/token-verifier.js';
+import { isFixed } from './fixed-options.js';
 
 /**
  * State of one issuer's keys: plain data for a log or a status page, no secrets.
@@ -23,6 +24,12 @@ export interface IssuerParts {
   readonly source: JwkSetSource;
 }
 
+/** What is asked of a token: by which of the trusted issuers it is (`undefined`: any), and the rest. */
+interface Demands {
+  readonly issuers: readonly string[] | undefined;
+  readonly rules: TokenRules;
+}
+
 /**
  * One issuer: its rules, its keys, and what verifies its tokens.
  *
@@ -33,6 +40,8 @@ export class IssuerChain {
   readonly verifier: TokenVerifier;
   /** The rules without options: those of nearly every token. */
   private usual: TokenRules | undefined;
+  /** Those with options that never change: the ones of routes. */
+  private readonly fixed = new WeakMap<VerifyOptions, Demands>();
   private users = 0;
   private isRetired = false;
 
@@ -60,13 +69,19 @@ export class IssuerChain {
 
   /** The rules for a token that names `iss`, which is not verified. */
   rulesFor(iss: string | undefined, options: VerifyOptions | undefined): TokenRules {
-    if (options === undefined && this.usual) return this.usual;
+    if (options === undefined) return (this.usual ??= this.demandsOf(iss, undefined).rules);
+    const { issuers, rules } = this.fixed.get(options) ?? this.demandsOf(iss, options);
+    if (issuers && (iss === undefined || !issuers.includes(iss))) throw new UntrustedIssuerError();
+    return rules;
+  }
+
+  private demandsOf(iss: string | undefined, options: VerifyOptions | undefined): Demands {
     this.demandDecisions(options);
     const { issuers, audience = false, rules } = resolveVerifyOptions(options, this.settings);
-    if (issuers && (iss === undefined || !issuers.includes(iss))) throw new UntrustedIssuerError();
-    const complete = { ...rules, issuer: this.settings.issuer ?? iss ?? false, audience };
-    if (options === undefined) this.usual = complete;
-    return complete;
+    const { issuer } = this.settings;
+    const demands = { issuers, rules: { ...rules, issuer: issuer ?? iss ?? false, audience } };
+    if (options && issuer !== undefined && isFixed(options)) this.fixed.set(options, demands);
+    return demands;
   }
 
   status(): JwksStatus {

@@ -2,6 +2,7 @@ import type { JSONWebKeySet, JWTPayload } from 'jose';
 import { filter, type Observable } from 'rxjs';
 import { SigningKeyNotFoundError, UntrustedIssuerError } from '../core/errors.js';
 import type { JwksEvent } from '../core/events.js';
+import { isPromise } from '../core/maybe-promise.js';
 import type { JwkSet } from '../keys/jwk-set.js';
 import type { SigningKey } from '../keys/signing-key.js';
 import type { JwksClientOptions } from '../options/jwks-options.js';
@@ -68,7 +69,7 @@ export class JwksClient {
   async verify<C = JWTPayload>(token: string, options?: VerifyOptions): Promise<VerifiedToken<C>> {
     // What a module lends has decided already.
     const chain = this.isOwner ? this.runtime.issuers.named(undefined) : undefined;
-    if (chain && !(chain instanceof Promise)) chain.demandDecisions(options);
+    if (chain && !isPromise(chain)) chain.demandDecisions(options);
     const authentication = await this.authenticator.authenticate(token, options);
     return authentication.token as unknown as VerifiedToken<C>;
   }
@@ -132,11 +133,12 @@ export class JwksClient {
 }
 
 /** Of the issuers that a module trusts, a client takes tokens of its own alone. */
-function authenticatorOf({ authenticator, issuers, channels, clock }: JwksRuntime, issuer?: string): Authenticator {
+function authenticatorOf(runtime: JwksRuntime, issuer?: string): Authenticator {
+  const { authenticator, issuers, channels, clock, tokenCache: cache } = runtime;
   if (issuer === undefined) return authenticator;
   const trusted = (iss: string | undefined) => {
     if (iss !== issuer) throw new UntrustedIssuerError();
     return issuers.trusted(iss);
   };
-  return new Authenticator({ trusted, channels, clock });
+  return new Authenticator({ trusted, cache, channels, clock });
 }

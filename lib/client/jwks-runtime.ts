@@ -10,6 +10,7 @@ import { ChainMaker } from './chain-maker.js';
 import { ListedIssuers, SingleIssuer } from './configured-issuers.js';
 import { EventChannels } from './event-channels.js';
 import { eventStream } from './event-stream.js';
+import { TokenCache } from '../tokens/token-cache.js';
 import type { Issuers } from './issuers.js';
 import { Tenants } from './tenants.js';
 
@@ -26,6 +27,8 @@ export interface RuntimeParts {
   readonly channels: EventChannels;
   readonly transport: HttpTransport;
   readonly clock: Clock;
+  /** Absent: every token is verified anew. */
+  readonly tokenCache?: TokenCache | undefined;
 }
 
 /**
@@ -39,17 +42,24 @@ export class JwksRuntime {
   readonly clock: Clock;
   readonly events$: Observable<JwksEvent>;
   readonly authenticator: Authenticator;
+  readonly tokenCache: TokenCache | undefined;
 
   constructor(
     private readonly parts: RuntimeParts,
     readonly settings: RuntimeSettings,
   ) {
-    const { issuers, channels, clock } = parts;
+    const { issuers, channels, clock, tokenCache } = parts;
     this.issuers = issuers;
     this.channels = channels;
     this.clock = clock;
+    this.tokenCache = tokenCache;
     this.events$ = eventStream(channels);
-    this.authenticator = new Authenticator({ trusted: (iss) => issuers.trusted(iss), channels, clock });
+    this.authenticator = new Authenticator({
+      trusted: (iss) => issuers.trusted(iss),
+      cache: tokenCache,
+      channels,
+      clock,
+    });
   }
 
   /** Throws a JwksConfigurationError. Nothing is fetched yet. */
@@ -80,7 +90,8 @@ function partsOf(trust: ResolvedTrust, keeping: ResolvedKeeping, clock: Clock): 
   const channels = new EventChannels();
   const transport = createTransport(keeping.http.transport);
   const maker = new ChainMaker(keeping, { transport, channels, clock });
-  return { issuers: issuersOf(trust, maker, clock), channels, transport, clock };
+  const tokenCache = keeping.tokenCache && new TokenCache(keeping.tokenCache);
+  return { issuers: issuersOf(trust, maker, clock), channels, transport, clock, tokenCache: tokenCache || undefined };
 }
 
 /** Chains of configured issuers are made at once: a static set that is none is to be found at start-up. */

@@ -23,6 +23,9 @@ export const DEFAULTS = {
     refetches: 3,
     per: '30s',
   },
+  tokenCache: {
+    max: 10_000,
+  },
   http: {
     timeout: '5s',
     deadline: '10s',

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { JwksCacheOptions, JwksUnknownKidOptions } from './cache-options.js';
 import type { JwksHttpOptions } from './http-options.js';
+import type { JwksTokenCacheOptions } from './token-cache-options.js';
 import type {
   JwksIssuerEntry,
   JwksIssuerOptions,
@@ -9,7 +10,7 @@ import type {
   JwksTokenOptions,
 } from './issuer-options.js';
 
-/** How keys are kept and fetched. @publicApi */
+/** How keys are kept and fetched, and tokens kept. @publicApi */
 export interface JwksKeepingOptions {
   /** How long sets are kept, and where. */
   cache?: JwksCacheOptions;
@@ -17,6 +18,13 @@ export interface JwksKeepingOptions {
   unknownKid?: JwksUnknownKidOptions;
   /** How sets are fetched. */
   http?: JwksHttpOptions;
+  /**
+   * Verified tokens are remembered by their SHA-256, so that one that comes again costs no signature check. It can't be noticed otherwise:
+   * times are checked again at each use, a token goes with its key, and `validate` runs every time. `false`: nothing is remembered.
+   *
+   * @default { max: 10_000 }
+   */
+  tokenCache?: JwksTokenCacheOptions | false;
 }
 
 /**

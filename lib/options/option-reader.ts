@@ -63,11 +63,12 @@ export class OptionReader {
     throw this.refuse(name, `${least}, as milliseconds or as text such as '10m'${above}`);
   }
 
-  integer(name: string, fallback: number, least: number): number {
+  integer(name: string, fallback: number, least: number, most = Number.MAX_SAFE_INTEGER): number {
     const value = this.get(name);
     if (value === undefined) return fallback;
-    if (Number.isSafeInteger(value) && (value as number) >= least) return value as number;
-    throw this.refuse(name, `a whole number from ${least}`);
+    const number = Number.isSafeInteger(value) ? (value as number) : Number.NaN;
+    if (number >= least && number <= most) return number;
+    throw this.refuse(name, `a whole number from ${least}${most < Number.MAX_SAFE_INTEGER ? ` to ${most}` : ''}`);
   }
 
   boolean(name: string, fallback: boolean): boolean {

@@ -6,12 +6,14 @@ import { resolveCache, resolveUnknownKid, type ResolvedCache, type ResolvedUnkno
 import { resolveHttp, type ResolvedHttp } from './resolve-http.js';
 import { ISSUER_NAMES, resolveIssuer, type ResolvedIssuer } from './resolve-issuer.js';
 import { resolveTrust, type ResolvedTrust } from './resolve-trust.js';
+import { resolveTokenCache, type ResolvedTokenCache } from './token-cache-options.js';
 
-/** How sets are kept and fetched, with every default in place. @internal */
+/** How sets are kept and fetched and tokens kept, with every default in place. @internal */
 export interface ResolvedKeeping {
   readonly cache: ResolvedCache;
   readonly unknownKid: ResolvedUnknownKid;
   readonly http: ResolvedHttp;
+  readonly tokenCache: ResolvedTokenCache;
 }
 
 /** @internal */
@@ -27,7 +29,7 @@ export interface ResolvedClient extends ResolvedKeeping {
   readonly issuer: ResolvedIssuer;
 }
 
-const KEEPING_NAMES = ['cache', 'unknownKid', 'http'];
+const KEEPING_NAMES = ['cache', 'unknownKid', 'http', 'tokenCache'];
 /** Routes ask for scopes, a client has none. */
 const CLIENT_NAMES = ISSUER_NAMES.filter((name) => name !== 'scopesFrom');
 const MODULE_NAMES = [...ISSUER_NAMES, 'issuers', ...KEEPING_NAMES, 'prefetch', 'tokenFrom', 'realm'];
@@ -62,6 +64,7 @@ function resolveKeeping(options: OptionReader, tenants: boolean): ResolvedKeepin
     cache: resolveCache(options),
     unknownKid: resolveUnknownKid(options),
     http: resolveHttp(options, tenants),
+    tokenCache: resolveTokenCache(options),
   };
 }
 

@@ -2,13 +2,12 @@ import type { CompactJWSHeaderParameters } from 'jose';
 import { MalformedTokenError } from '../core/errors.js';
 import { own, parseJsonObject, seal, type JsonObject } from './json-object.js';
 
-/** Longer than any token that fits a request header, and bounds all work done before the signature. */
-const MAX_TOKEN_LENGTH = 8192;
+/** Longer than any token that fits a request header, and bounds all work done before the signature. @internal */
+export const MAX_TOKEN_LENGTH = 8192;
 const MAX_KID_LENGTH = 256;
 
-/** A token in canonical form, decoded once; nothing in it is verified yet. @internal */
+/** What is in a token of canonical form, decoded once; nothing of it is verified yet. @internal */
 export interface CompactJwt {
-  readonly token: string;
   /** Deeply frozen. */
   readonly header: Readonly<CompactJWSHeaderParameters>;
   /** What the header says of its key: the only part of it that has a say. */
@@ -37,7 +36,8 @@ export function parseCompactJwt(token: unknown): CompactJwt {
   if (!claims) throw new MalformedTokenError('The payload of the access token is not a JSON object');
   decode(token.slice(signatureStart));
   const issuer = own(claims, 'iss');
-  return { token, ...opened, claims, issuer: typeof issuer === 'string' ? issuer : undefined };
+  const { header, selector } = opened;
+  return { header, selector, claims, issuer: typeof issuer === 'string' ? issuer : undefined };
 }
 
 /** Every part is decoded into the same memory and read before the next one: a Buffer for each costs more than the decoding. */

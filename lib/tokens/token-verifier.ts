@@ -2,10 +2,17 @@ import { compactVerify, type CryptoKey } from 'jose';
 import type { KeyLookup } from '../cache/key-lookup.js';
 import type { Clock } from '../core/clock.js';
 import { InvalidSignatureError, isJwksError, UnsupportedAlgorithmError } from '../core/errors.js';
+import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
 import type { SigningKey } from '../keys/signing-key.js';
-import { judgeClaims, judgeIssuer, judgeTokenType, type TokenRules } from './claims.js';
+import { judgeClaims, judgeIssuer, judgeTimes, judgeTokenType, type TokenRules } from './claims.js';
 import type { CompactJwt } from './compact-jwt.js';
+import type { SeenToken } from './token-cache.js';
 import type { VerifiedToken } from './verified-token.js';
+
+interface Subject {
+  readonly token: string;
+  readonly jwt: CompactJwt;
+}
 
 /**
  * Takes a token of one issuer the whole way: algorithm, issuer, key, signature, claims.
@@ -19,15 +26,43 @@ export class TokenVerifier {
   ) {}
 
   /** Rejects with a TokenError, or with the SourceError of a key set that cannot be had. */
-  async verify(jwt: CompactJwt, rules: TokenRules): Promise<VerifiedToken> {
+  async verify(token: string, jwt: CompactJwt, rules: TokenRules): Promise<VerifiedToken> {
+    return this.judge({ token, jwt }, this.keyFor(jwt, rules), rules);
+  }
+
+  /**
+   * The same for a token that was verified before, at once: its signature stays good for as long as looking its key up gives the very
+   * object that checked it. Else it is checked anew.
+   */
+  verifyAgain(
+    token: string,
+    { jwt, verified, rules: passed }: SeenToken,
+    rules: TokenRules,
+  ): MaybePromise<VerifiedToken> {
+    const key = this.keyFor(jwt, rules);
+    if (key !== verified.key) return this.judge({ token, jwt }, key, rules);
+    if (rules === passed) {
+      judgeTimes(verified.claims, rules, this.clock.now());
+    } else {
+      judgeTokenType(jwt.header, rules);
+      judgeClaims(verified.claims, rules, this.clock.now());
+    }
+    return verified;
+  }
+
+  private keyFor(jwt: CompactJwt, rules: TokenRules): MaybePromise<SigningKey> {
     if (!rules.algorithms.has(jwt.selector.alg)) throw new UnsupportedAlgorithmError();
     judgeIssuer(jwt.issuer, rules);
-    const found = this.keys.find(jwt.selector);
-    let key = found instanceof Promise ? await found : found;
+    return this.keys.find(jwt.selector);
+  }
+
+  private async judge(subject: Subject, found: MaybePromise<SigningKey>, rules: TokenRules): Promise<VerifiedToken> {
+    const { jwt } = subject;
+    let key = isPromise(found) ? await found : found;
     try {
-      await checkSignature(jwt, key);
+      await checkSignature(subject, key);
     } catch (fault) {
-      key = await this.secondChance(jwt, key, fault);
+      key = await this.secondChance(subject, key, fault);
     }
     judgeTokenType(jwt.header, rules);
     const claims = judgeClaims(jwt.claims, rules, this.clock.now());
@@ -35,13 +70,13 @@ export class TokenVerifier {
   }
 
   /** Answers with the key that verifies the signature after all, where another has taken the place of the one that did not. */
-  private async secondChance(jwt: CompactJwt, failed: SigningKey, fault: unknown): Promise<SigningKey> {
+  private async secondChance(subject: Subject, failed: SigningKey, fault: unknown): Promise<SigningKey> {
     // Where it was thrown decides what it means: import and verification throw TypeError, DOMException and OperationError, too.
     if (isJwksError(fault)) throw fault;
-    const successor = await this.successorOf(failed, jwt);
+    const successor = await this.successorOf(failed, subject.jwt);
     if (!successor) throw new InvalidSignatureError(undefined, { cause: fault });
     try {
-      await checkSignature(jwt, successor);
+      await checkSignature(subject, successor);
     } catch (cause) {
       throw isJwksError(cause) ? cause : new InvalidSignatureError(undefined, { cause });
     }
@@ -66,9 +101,9 @@ export class TokenVerifier {
 }
 
 /** Rejects or throws, whatever jose and the platform throw, where the key does not verify the signature. */
-function checkSignature(jwt: CompactJwt, key: SigningKey): Promise<unknown> {
+function checkSignature({ token, jwt }: Subject, key: SigningKey): Promise<unknown> {
   const { alg } = jwt.selector;
   const cryptoKey = key.cryptoKey(alg);
-  const verify = (made: CryptoKey) => compactVerify(jwt.token, made, { algorithms: [alg] });
-  return cryptoKey instanceof Promise ? cryptoKey.then(verify) : verify(cryptoKey);
+  const verify = (made: CryptoKey) => compactVerify(token, made, { algorithms: [alg] });
+  return isPromise(cryptoKey) ? cryptoKey.then(verify) : verify(cryptoKey);
 }

@@ -2,7 +2,7 @@ import { ForbiddenException, HttpException, type ExecutionContext } from '@nestj
 import { Reflector, type HttpAdapterHost } from '@nestjs/core';
 import { RpcException } from '@nestjs/microservices';
 import { WsException } from '@nestjs/websockets';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { Authenticated, Public } from '../../lib/auth/decorators.js';
 import { JwksAuthGuard } from '../../lib/auth/jwks-auth.guard.js';
 import { recall } from '../../lib/auth/request-context.js';
@@ -54,8 +54,8 @@ function placeOf(handler?: ClassDecorator & MethodDecorator, controller?: ClassD
 
 const on = (options: AuthenticatedOptions) => placeOf(Authenticated(options));
 
-async function refusalOf(decision: Promise<boolean>): Promise<unknown> {
-  const outcome = await decision.then(
+async function refusalOf(decision: boolean | Promise<boolean>): Promise<unknown> {
+  const outcome: unknown = await Promise.resolve(decision).then(
     () => new Error('The request was let in'),
     (error: unknown) => error,
   );
@@ -68,7 +68,7 @@ describe('JwksAuthGuard', () => {
     const { context, request } = http('good');
     await expect(guardOf(jwks).canActivate(context)).resolves.toBe(true);
     expect(request).toMatchObject({ user: { id: 7 }, auth: { claims: { sub: 'alice' } } });
-    expect(recall(context)).toMatchObject({ accessToken: 'good', user: { id: 7 } });
+    expect(recall(context)?.verification).toMatchObject({ accessToken: 'good', user: { id: 7 } });
     expect(jwks.asked).toEqual([['good', undefined]]);
     expect(jwks.reported).toEqual([]);
   });
@@ -105,7 +105,7 @@ describe('JwksAuthGuard', () => {
     const jwks = new FakeJwks().trust('good', { scope: 'a', org: 'acme' });
     const guard = guardOf(jwks);
     await refusalOf(guard.canActivate(http('a b').context));
-    await refusalOf(guard.canActivate(http('"').context));
+    await refusalOf(guard.canActivate(http('').context));
     await refusalOf(guard.canActivate(http('unknown').context));
     await refusalOf(guard.canActivate(http('good', on({ scopes: ['b'] })).context));
     await refusalOf(guard.canActivate(http('good', on({ claims: { org: 'other' } })).context));
@@ -247,12 +247,44 @@ describe('JwksAuthGuard, once for each request', () => {
   });
 });
 
+describe('JwksAuthGuard, where the application has replaced the global Promise', () => {
+  const native = globalThis.Promise;
+  afterEach(() => {
+    globalThis.Promise = native;
+  });
+
+  it.each(['unknown', undefined])('takes no promise for an answer: the token %s', async (token) => {
+    globalThis.Promise = class Replaced<T> extends native<T> {};
+    const { context, request } = http(token);
+    await expect(guardOf(new FakeJwks()).canActivate(context)).rejects.toBeInstanceOf(HttpException);
+    expect(request).not.toHaveProperty('auth');
+  });
+
+  it('waits for what a subclass finds', async () => {
+    class Async extends JwksAuthGuard {
+      protected override async getToken(): Promise<string | undefined> {
+        return 'good';
+      }
+
+      protected override async authorize(): Promise<void> {
+        throw new ForbiddenException('Closed');
+      }
+    }
+    globalThis.Promise = class Replaced<T> extends native<T> {};
+    const { context } = http();
+    const decision = guardOf(new FakeJwks().trust('good'), Async).canActivate(context);
+    await expect(decision).rejects.toBeInstanceOf(ForbiddenException);
+  });
+});
+
 describe('JwksAuthGuard, the rules of a route', () => {
   const admits = async (token: string | undefined, place: Place): Promise<boolean> => {
     const jwks = new FakeJwks().trust('good', { scope: 'a' });
-    return guardOf(jwks)
-      .canActivate(http(token, place).context)
-      .catch(() => false);
+    try {
+      return await guardOf(jwks).canActivate(http(token, place).context);
+    } catch {
+      return false;
+    }
   };
 
   it.each([
@@ -357,7 +389,7 @@ describe('JwksAuthGuard, beyond HTTP', () => {
     const carrier: object = carrierWith();
     await expect(guardOf(good()).canActivate(contextWith(carrier))).resolves.toBe(true);
     expect(carrier).toMatchObject(attached);
-    expect(recall(contextWith(carrier))).toMatchObject({ user: { id: 7 } });
+    expect(recall(contextWith(carrier))?.verification).toMatchObject({ user: { id: 7 } });
   });
 
   it.each([

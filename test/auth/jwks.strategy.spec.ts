@@ -29,7 +29,7 @@ describe('JwksStrategy', () => {
     const told = await run(new FakeJwks().trust('good', { sub: 'alice' }, { id: 7 }), request);
     expect(told).toEqual([['success', { id: 7 }, expect.objectContaining({ claims: { sub: 'alice' } })]]);
     expect(request).toMatchObject({ auth: { claims: { sub: 'alice' } } });
-    expect(recall(contextOf('http', [request]))).toMatchObject({ accessToken: 'good' });
+    expect(recall(contextOf('http', [request]))?.verification).toMatchObject({ accessToken: 'good' });
   });
 
   it('fails for a fault of the token, so that the next strategy has its turn', async () => {

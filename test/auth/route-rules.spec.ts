@@ -1,11 +1,14 @@
 import type { JWTPayload } from 'jose';
 import { describe, expect, it } from 'vitest';
-import { judgeRoute, scopesOf } from '../../lib/auth/route-rules.js';
-import type { ScopesFrom } from '../../lib/auth/request-context.js';
+import { judgeRoute as judgeNow, scopesOf } from '../../lib/auth/route-rules.js';
+import type { ScopesFrom } from '../../lib/auth/verification.js';
 import type { AuthenticatedOptions } from '../../lib/auth/route-options.js';
 
 const CLAIM = (claim: string) => expect.objectContaining({ code: 'claim_invalid', claim });
 const SCOPE = (...scopes: string[]) => expect.objectContaining({ code: 'insufficient_scope', scopes });
+
+/** What is thrown at once counts as a rejection. */
+const judgeRoute = async (...asked: Parameters<typeof judgeNow>): Promise<void> => judgeNow(...asked);
 
 describe('scopesOf', () => {
   it.each([

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { JwksClient } from '../../lib/client/jwks-client.js';
 import { InsufficientScopeError, TokenExpiredError } from '../../lib/core/errors.js';
+import type { JwksService } from '../../lib/jwks.service.js';
 import type { JwksModuleOptions } from '../../lib/options/jwks-options.js';
 import type { VerifyOptions } from '../../lib/options/verify-options.js';
 import { signToken, testKey } from '../support/keys.js';
@@ -17,6 +18,11 @@ function jwksWith(options: Partial<JwksModuleOptions> = {}, clock?: ManualClock)
     { issuer: ISSUER, audience: 'orders-api', jwks: jwksOf(key), ...options } as JwksModuleOptions,
     clock,
   );
+}
+
+/** What is thrown at once counts as a rejection. */
+async function authenticated(jwks: JwksService): Promise<unknown> {
+  return jwks.authenticate(good);
 }
 
 describe('validate', () => {
@@ -36,7 +42,7 @@ describe('validate', () => {
 
   it.each([null, false, 0, '', Number.NaN, Promise.resolve(null)])('refuses by %s', async (answer) => {
     const jwks = jwksWith({ validate: () => answer });
-    const fault = await faultOf(jwks.authenticate(good));
+    const fault = await faultOf(authenticated(jwks));
     expect(fault.code).toBe('token_refused');
     expect(fault.cause).toBeUndefined();
   });
@@ -47,14 +53,14 @@ describe('validate', () => {
       throw cause;
     };
     for (const validate of [throwing, () => Promise.reject(cause)]) {
-      expect(await faultOf(jwksWith({ validate }).authenticate(good))).toMatchObject({ code: 'token_refused', cause });
+      expect(await faultOf(authenticated(jwksWith({ validate })))).toMatchObject({ code: 'token_refused', cause });
     }
   });
 
   it('may throw one of our errors, which passes as it is', async () => {
     const error = new InsufficientScopeError(['orders:write']);
     const jwks = jwksWith({ validate: () => Promise.reject(error) });
-    expect(await faultOf(jwks.authenticate(good))).toBe(error);
+    expect(await faultOf(authenticated(jwks))).toBe(error);
   });
 
   it('I18: runs for each verification, verify() included, and never for a bad token', async () => {

@@ -12,6 +12,7 @@ function documentedDefaults(): Map<string, string> {
     JwksCacheOptions: 'cache.',
     JwksUnknownKidOptions: 'unknownKid.',
     JwksHttpOptions: 'http.',
+    JwksTokenCacheOptions: 'tokenCache.',
   };
   const tags = new Map<string, string>();
   for (const file of readdirSync(folder).filter(
@@ -53,7 +54,7 @@ describe('the defaults', () => {
   });
 
   it('are what options come to that say nothing', () => {
-    const { trust, cache, unknownKid, http, prefetch } = resolveModuleOptions({
+    const { trust, cache, unknownKid, http, tokenCache, prefetch } = resolveModuleOptions({
       issuer: 'https://id.example.com',
       audience: 'a',
     });
@@ -63,6 +64,7 @@ describe('the defaults', () => {
     if (trust.kind !== 'one') throw new Error('one issuer');
     const { rules, allowInsecure, members } = trust.issuer;
     expect(cache).toEqual({ ...inMilliseconds(DEFAULTS.cache), store: undefined, integrityKey: undefined });
+    expect(tokenCache).toEqual(DEFAULTS.tokenCache);
     expect(unknownKid).toEqual(inMilliseconds(DEFAULTS.unknownKid));
     expect({ ...http, ...http.transport }).toMatchObject(inMilliseconds(DEFAULTS.http));
     expect({

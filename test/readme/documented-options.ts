@@ -10,6 +10,7 @@ const INTERFACES: Record<string, { file: string; prefix: string; only?: readonly
   JwksCacheOptions: { file: 'cache-options', prefix: 'cache.' },
   JwksUnknownKidOptions: { file: 'cache-options', prefix: 'unknownKid.' },
   JwksHttpOptions: { file: 'http-options', prefix: 'http.' },
+  JwksTokenCacheOptions: { file: 'token-cache-options', prefix: 'tokenCache.' },
 };
 
 /** Every option by its path, with the text of its `@default` tag; `required` where it has none and must be given, `none` where it need not. */

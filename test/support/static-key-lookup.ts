@@ -12,7 +12,7 @@ export class StaticKeyLookup implements KeyLookup {
   /** What every look-up rejects with, while it is set. */
   fault: Error | undefined;
 
-  constructor(private set: JwkSet) {}
+  constructor(public set: JwkSet) {}
 
   held(): JwkSet | undefined {
     return this.fault ? undefined : this.set;

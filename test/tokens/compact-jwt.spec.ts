@@ -22,7 +22,6 @@ describe.each(['RS256', 'ES256', 'EdDSA'])('the encoding of a token signed with 
 
   it('is taken apart where it is canonical', () => {
     expect(parseCompactJwt(token)).toEqual({
-      token,
       header: { alg, kid: `${alg}-1`, typ: 'at+jwt' },
       selector: { alg, kid: `${alg}-1` },
       claims: { iss: 'https://id.example.com/', sub: 'me' },
@@ -126,7 +125,7 @@ describe('what a canonical token must be', () => {
   it('C13: refuses more than 8192 characters before it looks at one', () => {
     const start = `${encode(header)}.${encode({})}.`;
     const longest = start + 'A'.repeat(8192 - start.length - ((8192 - start.length) % 4));
-    expect(parseCompactJwt(longest).token).toBe(longest);
+    expect(parseCompactJwt(longest).header).toEqual(header);
     expect(() => parseCompactJwt(start.padEnd(8193, 'A'))).toThrow('too long');
     expect(() => parseCompactJwt('\u00e9'.repeat(8193))).toThrow('too long');
   });

@@ -39,7 +39,7 @@ function rig(settings: Partial<JwkSetCacheSettings> = {}) {
     { source, clock, events: new JwksEvents(), random: () => 1 },
   );
   const verifier = new TokenVerifier(cache, clock);
-  return { clock, source, verify: async (token: string) => verifier.verify(parseCompactJwt(token), RULES) };
+  return { clock, source, verify: async (token: string) => verifier.verify(token, parseCompactJwt(token), RULES) };
 }
 
 describe('a bad signature', () => {

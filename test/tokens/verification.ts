@@ -43,7 +43,8 @@ export function verifierOf(keys: StaticKeyLookup | JwkSet): { keys: StaticKeyLoo
   const verifier = new TokenVerifier(lookup, new ManualClock());
   return {
     keys: lookup,
-    verify: async (token, changes) => verifier.verify(parseCompactJwt(token), { ...RULES, ...changes }),
+    verify: async (token, changes) =>
+      verifier.verify(token as string, parseCompactJwt(token), { ...RULES, ...changes }),
   };
 }
 

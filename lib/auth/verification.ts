@@ -1,0 +1,30 @@
+import type { ExecutionContext } from '@nestjs/common';
+import type { JWTPayload } from 'jose';
+import type { TokenError } from '../core/errors.js';
+import type { VerifiedToken } from '../tokens/verified-token.js';
+
+/** What a request was let in with. @publicApi */
+export interface Verification {
+  /** The access token as it came. */
+  readonly accessToken: string;
+  /** What `request.auth` is. */
+  readonly auth: VerifiedToken;
+  /** What `request.user` is: the answer of `validate`. */
+  readonly user: unknown;
+  /** Where the scopes are, as the option of that name says; absent: in `scope`, `scp` and `permissions`. */
+  readonly scopesFrom?: ScopesFrom | undefined;
+}
+
+/** Names or paths of the claims that hold scopes, or what finds them. @publicApi */
+export type ScopesFrom = readonly string[] | ((claims: Readonly<JWTPayload>) => readonly string[]);
+
+/** Answers with what is thrown for claims that do not fit. @internal */
+export type ClaimsRefuser = (error: TokenError, context: ExecutionContext) => Promise<unknown>;
+
+/** A verification, and by whom its claims are refused later: the guard or the strategy that let it in. @internal */
+export interface Admission {
+  readonly verification: Verification;
+  readonly refuse: ClaimsRefuser;
+  /** Of a client of a gateway, which stays: the handler that the verification was for. */
+  readonly handler?: unknown;
+}

@@ -1,0 +1,99 @@
+import { describe, expect, it, vi } from 'vitest';
+import fc from 'fast-check';
+import { parseCompactJwt } from '../../lib/tokens/compact-jwt.js';
+import { TokenCache, type SeenToken } from '../../lib/tokens/token-cache.js';
+import { TokenVerifier } from '../../lib/tokens/token-verifier.js';
+import { signToken, testKey } from '../support/keys.js';
+import { ManualClock } from '../support/manual-clock.js';
+import { StaticKeyLookup } from '../support/static-key-lookup.js';
+import { CLAIMS, RULES, setOf } from './verification.js';
+
+const [key, other] = await Promise.all([testKey(), testKey('ES256', 'other')]);
+const token = await signToken(key, CLAIMS);
+
+/** A verifier that has seen the token, and how often it has checked a signature since. */
+async function seenBy(keys = new StaticKeyLookup(setOf(key)), clock = new ManualClock()) {
+  const verifier = new TokenVerifier(keys, clock);
+  const jwt = parseCompactJwt(token);
+  const seen: SeenToken = { jwt, verified: await verifier.verify(token, jwt, RULES), rules: RULES };
+  const checks = vi.spyOn(crypto.subtle, 'verify');
+  checks.mockClear();
+  return { seen, verifier, keys, clock, checks };
+}
+
+describe('a token that was verified before', () => {
+  it('is answered at once, without another signature check', async () => {
+    const { seen, verifier, checks } = await seenBy();
+    expect(verifier.verifyAgain(token, seen, RULES)).toBe(seen.verified);
+    expect(checks).not.toHaveBeenCalled();
+  });
+
+  it('H5: is judged by the time of each use', async () => {
+    const { seen, verifier, clock } = await seenBy();
+    await clock.pass(600_000 + 4_999);
+    expect(verifier.verifyAgain(token, seen, RULES)).toBe(seen.verified);
+    await clock.pass(1);
+    expect(() => verifier.verifyAgain(token, seen, RULES)).toThrow(expect.objectContaining({ code: 'token_expired' }));
+  });
+
+  it('H8: is judged by the rules of each use', async () => {
+    const { seen, verifier } = await seenBy();
+    const refusals = [
+      [{ audience: ['other-api'] }, 'claim_invalid'],
+      [{ issuer: 'https://other.example.com/' }, 'issuer_untrusted'],
+      [{ algorithms: new Set(['RS256']) }, 'alg_not_allowed'],
+      [{ tokenType: 'dpop+jwt' }, 'claim_invalid'],
+      [{ requiredClaims: ['jti'] }, 'claim_invalid'],
+    ] as const;
+    for (const [change, code] of refusals) {
+      expect(() => verifier.verifyAgain(token, seen, { ...RULES, ...change })).toThrow(
+        expect.objectContaining({ code }),
+      );
+    }
+    expect(verifier.verifyAgain(token, seen, { ...RULES })).toBe(seen.verified);
+  });
+
+  it('H6: is checked anew where looking its key up gives another object, and refused by the new material', async () => {
+    const { seen, verifier, keys, checks } = await seenBy();
+    keys.set = setOf(key);
+    const again = await verifier.verifyAgain(token, seen, RULES);
+    expect(checks).toHaveBeenCalledOnce();
+    expect(again).toEqual(seen.verified);
+    expect(again.key).not.toBe(seen.verified.key);
+    keys.set = setOf({ ...other, jwk: { ...other.jwk, kid: key.jwk.kid } });
+    await expect(verifier.verifyAgain(token, seen, RULES)).rejects.toMatchObject({ code: 'signature_invalid' });
+  });
+});
+
+describe('the cache of verified tokens', () => {
+  const entry = {} as SeenToken;
+
+  it('H7: keeps a token under its whole text', () => {
+    const digest = TokenCache.digest(token);
+    expect(digest).toMatch(/^[\w+/]{43}=$/);
+    fc.assert(
+      fc.property(fc.nat(token.length - 1), fc.constantFrom('', '.', 'A', 'AA', '\u00e9', '\ud800'), (at, change) => {
+        const changed = token.slice(0, at) + change + token.slice(at + 1);
+        fc.pre(changed !== token);
+        expect(TokenCache.digest(changed)).not.toBe(digest);
+      }),
+    );
+  });
+
+  it('keeps nothing that is no token, and looks at nothing that is too long', () => {
+    for (const nothing of [undefined, null, 1, {}, Buffer.from(token), 'A'.repeat(8193)]) {
+      expect(TokenCache.digest(nothing)).toBeUndefined();
+    }
+    expect(TokenCache.digest('A'.repeat(8192))).toBeDefined();
+  });
+
+  it('H9: forgets the token that was used least recently where it is full', () => {
+    const cache = new TokenCache({ max: 2 });
+    expect(cache.get('a')).toBeUndefined();
+    cache.set('a', entry);
+    cache.set('b', entry);
+    cache.get('a');
+    cache.set('c', entry);
+    expect(['a', 'b', 'c'].map((digest) => cache.get(digest))).toEqual([entry, undefined, entry]);
+  });
+});
