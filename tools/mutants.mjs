@@ -12,7 +12,8 @@ export function instrument(file, source, firstId) {
   const add = (node, what) => {
     const id = firstId + mutants.length;
     const line = source.slice(0, node.start).split('\n').length;
-    mutants.push({ id, file, line, what, code: source.slice(node.start, node.end).replace(/\s+/g, ' ') });
+    const code = source.slice(node.start, node.end).replace(/\s+/g, ' ');
+    mutants.push({ id, file, line, what, code, near: source.split('\n')[line - 1] });
     return id;
   };
   const wrap = (node, value) => {

@@ -18,7 +18,7 @@ const SPECS = {
   'json-object': ['tokens/compact-jwt', 'tokens/claims'],
   'key-material': ['keys/jwk', 'keys/ml-dsa'],
   curves: ['keys/jwk', 'keys/forgery'],
-  'passport-refusal': ['auth/jwks.strategy', 'e2e/passport'],
+  'jwks-auth.guard': ['auth/jwks-auth.guard', 'auth/guard-steps'],
   'route-metadata': ['auth/decorators', 'auth/jwks-auth.guard'],
   'route-options': ['auth/decorators'],
   'shared-verification': ['auth/jwks-auth.guard'],

@@ -67,10 +67,10 @@ function instrumentRoom(room) {
   return found;
 }
 
-function declarationOf({ file, code, what }) {
-  return EQUIVALENT.find(
-    (each) => file === `lib/${each.file}` && code === each.code && (!each.what || each.what === what),
-  );
+function declarationOf({ file, code, what, near }) {
+  const fits = (each) =>
+    (each.what ?? what) === what && near.includes(each.near ?? '') && `lib/${each.file}` === file && each.code === code;
+  return EQUIVALENT.find(fits);
 }
 
 /** A declaration outlives its code, and would then hide a mutant that is new. */

@@ -31,7 +31,7 @@ export function parseAuthorization(value: string): string | undefined {
   const [from, to] = withoutBlanks(value);
   const start = from + SCHEME.length;
   if (value.slice(from, start).toLowerCase() !== SCHEME) return undefined;
-  if (start < to && TOKEN_CHARS[value.charCodeAt(start)]) return undefined;
+  if (TOKEN_CHARS[value.charCodeAt(start)]) return undefined;
   if (value.charCodeAt(start) !== SPACE) throw new MalformedTokenError();
 
   const first = skip(value, start, to, (code) => code === SPACE);
@@ -62,7 +62,7 @@ export function assertHarmless(authorization: unknown): void {
 
 function withoutBlanks(value: string): [from: number, to: number] {
   let to = value.length;
-  while (to > 0 && isBlank(value.charCodeAt(to - 1))) to -= 1;
+  while (isBlank(value.charCodeAt(to - 1))) to -= 1;
   return [skip(value, 0, to, isBlank), to];
 }
 

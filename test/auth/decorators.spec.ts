@@ -3,8 +3,9 @@ import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { AccessToken, Authenticated, Claims, Public } from '../../lib/auth/decorators.js';
-import { attachTo, type Verification } from '../../lib/auth/request-context.js';
+import { attachTo } from '../../lib/auth/request-context.js';
 import type { AuthenticatedOptions } from '../../lib/auth/route-options.js';
+import type { Verification } from '../../lib/auth/verification.js';
 import { JwksConfigurationError } from '../../lib/core/errors.js';
 import { contextOf, httpRequest } from './support/contexts.js';
 
@@ -106,7 +107,7 @@ function valueOf(decorate: ParameterDecorator, context: ExecutionContext): unkno
 function contexts(claims: object): { admitted: ExecutionContext; foreign: ExecutionContext } {
   const verification = { accessToken: 'abc', auth: { claims }, user: undefined } as unknown as Verification;
   const request = httpRequest({});
-  attachTo(request, verification);
+  attachTo(request, { verification, refuse: async (error) => error });
   const foreign = { ...httpRequest({}), auth: { claims } };
   return { admitted: contextOf('http', [request]), foreign: contextOf('http', [foreign]) };
 }

@@ -9,7 +9,7 @@ export class FakeJwks {
   readonly asked: Asked[] = [];
   readonly reported: string[] = [];
   readonly settings: { tokenFrom?: (request: never) => string | null; realm?: string } = {};
-  private readonly known = new Map<string, () => Promise<unknown>>();
+  private readonly known = new Map<string, () => unknown>();
 
   /** From now on `token` has these claims and belongs to this user. */
   trust(token: string, claims: Record<string, unknown> = { sub: token }, user: unknown = { name: token }): this {
@@ -20,13 +20,22 @@ export class FakeJwks {
     return this;
   }
 
+  /** The same, answered at once: what `JwksService` does with a token that was verified before. */
+  trustAtOnce(token: string, claims: Record<string, unknown> = { sub: token }): this {
+    this.known.set(token, () => ({
+      token: { claims, header: { alg: 'ES256' }, issuer: undefined, key: {} },
+      user: { name: token },
+    }));
+    return this;
+  }
+
   /** From now on `token` meets this fault. */
   refuse(token: string, error: JwksError | Error): this {
     this.known.set(token, () => Promise.reject(error));
     return this;
   }
 
-  async authenticate(token: string, options: unknown): Promise<unknown> {
+  authenticate(token: string, options: unknown): unknown {
     this.asked.push([token, options]);
     return (this.known.get(token) ?? (() => Promise.reject(new InvalidSignatureError())))();
   }
