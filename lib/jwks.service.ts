@@ -45,7 +45,7 @@ export class JwksService {
    */
   async verify<C = JWTPayload>(token: string, options?: VerifyOptions): Promise<VerifiedToken<C>> {
     const authentication = await this.authenticate(token, options);
-    return authentication.token as unknown as VerifiedToken<C>;
+    return authentication.auth as unknown as VerifiedToken<C>;
   }
 
   /** The key of this kid; the set is fetched again, once, if it has none. Rejects with `SigningKeyNotFoundError`. */

@@ -146,7 +146,7 @@ describe('the house', () => {
         .map((path) => path.split('/')[1]),
     );
     expect([...rooms].filter((room) => !specs.has(room))).toEqual([]);
-    const others = ['e2e', 'security', 'readme', 'package', 'house.spec.ts', ...rooms];
+    const others = ['e2e', 'security', 'readme', 'package', 'bench', 'house.spec.ts', ...rooms];
     expect([...specs].filter((name = '') => !others.includes(name) && !/^(jwks\.|index)/.test(name))).toEqual([]);
   });
 });

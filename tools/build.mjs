@@ -1,7 +1,34 @@
-// Builds dist/ from lib/, from nothing: a file that was renamed must not survive in the package.
-import { rmSync } from 'node:fs';
+// Builds dist/ from lib/, from nothing: a file that was renamed must not survive in the package. TypeScript compiles; then the modules of
+// each entry become one file, since a hundred small ones take twice as long to load.
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { build } from 'esbuild';
 import { root, run, tsc } from './run.mjs';
 
-rmSync(join(root, 'dist'), { recursive: true, force: true });
-process.exit(run(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { show: true }).status);
+const dist = join(root, 'dist');
+const cache = join(root, 'node_modules', '.cache');
+mkdirSync(cache, { recursive: true });
+const compiled = mkdtempSync(join(cache, 'build-'));
+try {
+  rmSync(dist, { recursive: true, force: true });
+  const { status } = run(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', compiled], { show: true });
+  if (status !== 0) process.exit(status);
+  cpSync(compiled, dist, { recursive: true, filter: (path) => !/\.js(\.map)?$/.test(path) });
+  await build({
+    absWorkingDir: root,
+    entryPoints: [join(compiled, 'index.js'), join(compiled, 'testing', 'index.js')],
+    outdir: dist,
+    outbase: compiled,
+    chunkNames: 'shared-[hash]',
+    bundle: true,
+    // Both entries must have the same classes.
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    packages: 'external',
+    sourcemap: 'linked',
+    logLevel: 'warning',
+  });
+} finally {
+  rmSync(compiled, { recursive: true, force: true });
+}

@@ -2,7 +2,7 @@ import { ValidationPipe, type ExecutionContext, type PipeTransform, type Type } 
 import { InvalidClaimError, isJwksError } from '../core/errors.js';
 import { safeText } from '../core/events.js';
 import { fieldsOf, isObject } from './fields.js';
-import type { Admission } from './verification.js';
+import type { Admission } from './request-context.js';
 
 /**
  * A Standard Schema (standardschema.dev), as far as it is used here: those of zod, valibot, ArkType and others are such.
@@ -42,7 +42,7 @@ export async function checkedClaims(
   try {
     return await check(value);
   } catch (error) {
-    throw error instanceof InvalidClaimError ? await refuse(error, context) : error;
+    throw refuse && error instanceof InvalidClaimError ? await refuse(error, context) : error;
   }
 }
 

@@ -1,12 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common';
 import type { MaybePromise } from '../core/maybe-promise.js';
-
-interface Decision {
-  /** Guards of one kind decide alike. */
-  readonly kind: unknown;
-  readonly outcome: MaybePromise<boolean>;
-  readonly before: Decision | undefined;
-}
+import { privateSlot } from '../core/private-slot.js';
 
 /**
  * What guards know of one `ExecutionContext`: Nest asks a guard once for each place it stands in, with the same context.
@@ -18,27 +12,30 @@ export class ContextState {
   token: string | undefined = undefined;
   /** For how long a verification holds. */
   scope: object | undefined = undefined;
-  private decision: Decision | undefined = undefined;
+  /** Of the guards that were asked first; those of one kind decide alike. */
+  private kind: unknown = undefined;
+  private outcome: MaybePromise<boolean> | undefined = undefined;
+  private others: Map<unknown, MaybePromise<boolean>> | undefined = undefined;
 
   decisionOf(kind: unknown): MaybePromise<boolean> | undefined {
-    let { decision } = this;
-    while (decision && decision.kind !== kind) decision = decision.before;
-    return decision?.outcome;
+    return this.kind === kind ? this.outcome : this.others?.get(kind);
   }
 
   decided(kind: unknown, outcome: MaybePromise<boolean>): MaybePromise<boolean> {
-    this.decision = { kind, outcome, before: this.decision };
+    if (this.kind === undefined) {
+      this.kind = kind;
+      this.outcome = outcome;
+    } else {
+      this.others ??= new Map();
+      this.others.set(kind, outcome);
+    }
     return outcome;
   }
 }
 
-const states = new WeakMap<ExecutionContext, ContextState>();
+const states = privateSlot<ContextState>();
 
 /** @internal */
 export function stateOf(context: ExecutionContext): ContextState {
-  const known = states.get(context);
-  if (known) return known;
-  const state = new ContextState();
-  states.set(context, state);
-  return state;
+  return states.of(context) ?? states.fill(context, new ContextState());
 }

@@ -14,12 +14,6 @@ import { assertRouteOptions, isFixedRoute, type AuthenticatedOptions } from './r
 import { judgeRoute } from './route-rules.js';
 import { verifyOnce } from './shared-verification.js';
 
-/** One request, or message, and what its route asks for. */
-interface Visit {
-  readonly options: AuthenticatedOptions;
-  readonly context: ExecutionContext;
-}
-
 /**
  * Lets a request in with a valid access token: what `@Authenticated()` puts on a route. For a whole application:
  * `{ provide: APP_GUARD, useExisting: JwksAuthGuard }`, with `@Public()` on the routes that need no token.
@@ -95,9 +89,9 @@ export class JwksAuthGuard implements CanActivate {
   /** Puts `user` and `auth` on the request; for a gateway on the client. Override to put them in other places too. */
   protected attach(verification: Verification, context: ExecutionContext): void {
     const carrier = carrierOf(context);
-    attachIn(context, carrier, { verification, refuse: this.refuseClaims });
+    attachIn(context, carrier, verification, this.refuseClaims);
     const request = context.getType<string>() === 'ws' ? carrier : this.getRequest(context);
-    if (request !== carrier) attachIn(context, request, { verification, refuse: this.refuseClaims });
+    if (request !== carrier) attachIn(context, request, verification, this.refuseClaims);
   }
 
   /** What is thrown for a fault, with the response's headers set. Override to answer otherwise. */
@@ -112,7 +106,7 @@ export class JwksAuthGuard implements CanActivate {
       if (!isFixedRoute(options)) assertRouteOptions(options);
       // A client stays: what its last message was let in with says nothing of this one.
       if (context.getType<string>() === 'ws') detachFrom(carrierOf(context));
-      const admission = this.admit({ options, context });
+      const admission = this.admit(options, context);
       return isPromise(admission) ? this.awaited(admission, context) : admission;
     } catch (error) {
       return this.refused(error, context);
@@ -131,48 +125,56 @@ export class JwksAuthGuard implements CanActivate {
     throw await this.refuse(error, context);
   }
 
-  private admit(visit: Visit): MaybePromise<true> {
+  private admit(options: AuthenticatedOptions, context: ExecutionContext): MaybePromise<true> {
     let token: MaybePromise<string | undefined>;
     try {
-      token = this.getToken(this.getRequest(visit.context), visit.context);
+      token = this.getToken(this.getRequest(context), context);
     } catch (error) {
       throw this.told(error);
     }
     return isPromise(token)
       ? token.then(
-          (found) => this.admitToken(found, visit),
+          (found) => this.admitToken(found, options, context),
           (error: unknown) => Promise.reject(this.told(error)),
         )
-      : this.admitToken(token, visit);
+      : this.admitToken(token, options, context);
   }
 
-  private admitToken(found: string | undefined, visit: Visit): MaybePromise<true> {
-    const { options, context } = visit;
+  private admitToken(
+    found: string | undefined,
+    options: AuthenticatedOptions,
+    context: ExecutionContext,
+  ): MaybePromise<true> {
     const token = found ?? stateOf(context).token;
     if (token === undefined && options.optional) return true;
     if (token === undefined) throw this.told(new MissingTokenError());
     const verification = this.verify(token, options, context);
     return isPromise(verification)
-      ? verification.then((verified) => this.admitVerified(token, verified, visit))
-      : this.admitVerified(token, verification, visit);
+      ? verification.then((verified) => this.admitVerified(token, verified, options, context))
+      : this.admitVerified(token, verification, options, context);
   }
 
-  private admitVerified(token: string, verification: Verification, visit: Visit): MaybePromise<true> {
+  private admitVerified(
+    token: string,
+    verification: Verification,
+    options: AuthenticatedOptions,
+    context: ExecutionContext,
+  ): MaybePromise<true> {
     let authorization: MaybePromise<void>;
     try {
-      authorization = this.authorize(verification, visit.options, visit.context);
+      authorization = this.authorize(verification, options, context);
     } catch (error) {
       throw this.told(error);
     }
     return isPromise(authorization)
       ? authorization.then(
-          () => this.letIn(token, verification, visit),
+          () => this.letIn(token, verification, context),
           (error: unknown) => Promise.reject(this.told(error)),
         )
-      : this.letIn(token, verification, visit);
+      : this.letIn(token, verification, context);
   }
 
-  private letIn(token: string, verification: Verification, { context }: Visit): true {
+  private letIn(token: string, verification: Verification, context: ExecutionContext): true {
     this.attach(verification, context);
     stateOf(context).token = token;
     return true;

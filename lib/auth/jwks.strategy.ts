@@ -70,7 +70,7 @@ export class JwksStrategy extends PassportStrategy implements OnModuleInit {
 
   private async admit(request: unknown): Promise<Verification> {
     const verification = await verifyToken(this.jwks, await this.requireToken(request));
-    attachTo(request, { verification, refuse: this.refuseClaims });
+    attachTo(request, verification, this.refuseClaims);
     return verification;
   }
 

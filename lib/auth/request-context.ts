@@ -1,10 +1,10 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { stateOf } from './context-state.js';
-import { knownOf, requestStateOf } from './request-state.js';
+import { knownOf, requestStateOf, type RequestState } from './request-state.js';
 import { fieldsOf, isObject, type Fields } from './fields.js';
 import { isPublic } from './route-metadata.js';
 import { upgradeRequestOf } from './upgrade-request.js';
-import type { Admission } from './verification.js';
+import type { ClaimsRefuser, Verification } from './verification.js';
 
 /**
  * The request behind an `ExecutionContext`: that which has the headers, and which `tokenFrom` gets.
@@ -67,17 +67,33 @@ function graphqlContext(context: ExecutionContext): unknown {
 }
 
 /** @internal */
-export function attachTo(carrier: unknown, admission: Admission): void {
-  if (!isObject(carrier)) return;
-  const { user, auth } = admission.verification;
-  Object.assign(carrier, { user, auth });
-  requestStateOf(carrier).admission = admission;
+export function attachTo(carrier: unknown, verification: Verification, refuse: ClaimsRefuser): void {
+  attach(carrier, verification, refuse, undefined);
 }
 
 /** The same for what a guard was asked about. @internal */
-export function attachIn(context: ExecutionContext, carrier: unknown, admission: Admission): void {
-  attachTo(carrier, context.getType<string>() === 'ws' ? { ...admission, handler: context.getHandler() } : admission);
+export function attachIn(
+  context: ExecutionContext,
+  carrier: unknown,
+  verification: Verification,
+  refuse: ClaimsRefuser,
+): void {
+  attach(carrier, verification, refuse, context.getType<string>() === 'ws' ? context.getHandler() : undefined);
 }
+
+function attach(carrier: unknown, verification: Verification, refuse: ClaimsRefuser, handler: unknown): void {
+  if (!isObject(carrier)) return;
+  const bearer = carrier as { user: unknown; auth: unknown };
+  bearer.user = verification.user;
+  bearer.auth = verification.auth;
+  const state = requestStateOf(carrier);
+  state.verification = verification;
+  state.refuse = refuse;
+  state.handler = handler;
+}
+
+/** What a request was let in with, and by whom its claims are refused later. @internal */
+export type Admission = Pick<RequestState, 'refuse'> & { readonly verification: Verification };
 
 /**
  * What this request was let in with; `undefined` where neither our guard nor our strategy let it in. The fields of a GraphQL request share
@@ -87,20 +103,20 @@ export function attachIn(context: ExecutionContext, carrier: unknown, admission:
  */
 export function recall(context: ExecutionContext): Admission | undefined {
   const carrier = carrierOf(context);
-  const admission = carrier ? knownOf(carrier)?.admission : undefined;
-  if (!admission) return undefined;
+  const state = carrier && knownOf(carrier);
+  if (!state?.verification) return undefined;
   const type = context.getType<string>();
   if (type === 'graphql' && isPublic(context)) return undefined;
-  if (type === 'ws' && admission.handler !== context.getHandler()) return undefined;
-  return admission;
+  if (type === 'ws' && state.handler !== context.getHandler()) return undefined;
+  return state as Admission;
 }
 
 /** Takes away what {@link attachTo} put there, and nothing that came from elsewhere since. @internal */
 export function detachFrom(carrier: object | undefined): void {
   const state = carrier && knownOf(carrier);
-  if (!carrier || !state?.admission) return;
-  const { verification } = state.admission;
-  state.admission = undefined;
+  if (!carrier || !state?.verification) return;
+  const { verification } = state;
+  state.verification = undefined;
   const { user, auth } = fieldsOf(carrier);
   if (user === verification.user) Reflect.deleteProperty(carrier, 'user');
   if (auth === verification.auth) Reflect.deleteProperty(carrier, 'auth');

@@ -1,7 +1,8 @@
 import type { MaybePromise } from '../core/maybe-promise.js';
+import { privateSlot } from '../core/private-slot.js';
 import type { JwksService } from '../jwks.service.js';
 import type { AuthenticatedOptions } from './route-options.js';
-import type { Admission, Verification } from './verification.js';
+import type { ClaimsRefuser, Verification } from './verification.js';
 
 /** The verifications of one request, the last one first. @internal */
 export interface SharedVerification {
@@ -14,23 +15,28 @@ export interface SharedVerification {
 
 /** What is known of one request, or client of a gateway, or message. Never on the object itself, where others write too. @internal */
 export interface RequestState {
-  /** Written by our guard and our strategy alone, so that a `request.auth` from elsewhere counts for nothing. */
-  admission: Admission | undefined;
+  /** What it was let in with; written by our guard and our strategy alone, so that a `request.auth` from elsewhere counts for nothing. */
+  verification: Verification | undefined;
+  /** By whom its claims are refused later: the guard or the strategy that let it in. */
+  refuse: ClaimsRefuser | undefined;
+  /** Of a client of a gateway, which stays: the handler that the verification was for. */
+  handler: unknown;
+  /** Made for it, whether it was let in or not. */
   verifications: SharedVerification | undefined;
 }
 
-const states = new WeakMap<object, RequestState>();
+const states = privateSlot<RequestState>();
 
 /** @internal */
 export function knownOf(request: object): RequestState | undefined {
-  return states.get(request);
+  return states.of(request);
 }
 
 /** The same, to be written to. @internal */
 export function requestStateOf(request: object): RequestState {
-  const known = states.get(request);
-  if (known) return known;
-  const state: RequestState = { admission: undefined, verifications: undefined };
-  states.set(request, state);
-  return state;
+  return states.of(request) ?? states.fill(request, emptyState());
+}
+
+function emptyState(): RequestState {
+  return { verification: undefined, refuse: undefined, handler: undefined, verifications: undefined };
 }

@@ -1,6 +1,5 @@
-import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
+import type { MaybePromise } from '../core/maybe-promise.js';
 import type { JwksService } from '../jwks.service.js';
-import type { Authentication } from '../client/token-judge.js';
 import { verifyOptionsOf, type AuthenticatedOptions } from './route-options.js';
 import type { Verification } from './verification.js';
 import { requestStateOf } from './request-state.js';
@@ -40,12 +39,7 @@ export function verifyToken(
   accessToken: string,
   options: AuthenticatedOptions = {},
 ): MaybePromise<Verification> {
-  const made = jwks.authenticate(accessToken, verifyOptionsOf(options));
-  return isPromise(made) ? made.then((it) => verificationOf(accessToken, it)) : verificationOf(accessToken, made);
-}
-
-function verificationOf(accessToken: string, { token, user, scopesFrom }: Authentication): Verification {
-  return Object.freeze({ accessToken, auth: token, user, scopesFrom });
+  return jwks.authenticate(accessToken, verifyOptionsOf(options));
 }
 
 function asksAlike(some: AuthenticatedOptions, others: AuthenticatedOptions): boolean {

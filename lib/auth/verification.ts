@@ -20,11 +20,3 @@ export type ScopesFrom = readonly string[] | ((claims: Readonly<JWTPayload>) => 
 
 /** Answers with what is thrown for claims that do not fit. @internal */
 export type ClaimsRefuser = (error: TokenError, context: ExecutionContext) => Promise<unknown>;
-
-/** A verification, and by whom its claims are refused later: the guard or the strategy that let it in. @internal */
-export interface Admission {
-  readonly verification: Verification;
-  readonly refuse: ClaimsRefuser;
-  /** Of a client of a gateway, which stays: the handler that the verification was for. */
-  readonly handler?: unknown;
-}

@@ -61,10 +61,9 @@ export class IssuerChain {
   /** Throws where verification would lack a decision, whatever the token. */
   demandDecisions(options: VerifyOptions | undefined): void {
     const { issuer = options?.issuer, audience = options?.audience } = this.settings;
-    for (const [name, value] of Object.entries({ issuer, audience })) {
-      if (value !== undefined) continue;
-      throw new JwksConfigurationError(`verify needs the option "${name}" of the client: ${name} or false`, name);
-    }
+    if (issuer !== undefined && audience !== undefined) return;
+    const name = issuer === undefined ? 'issuer' : 'audience';
+    throw new JwksConfigurationError(`verify needs the option "${name}" of the client: ${name} or false`, name);
   }
 
   /** The rules for a token that names `iss`, which is not verified. */

@@ -71,7 +71,7 @@ export class JwksClient {
     const chain = this.isOwner ? this.runtime.issuers.named(undefined) : undefined;
     if (chain && !isPromise(chain)) chain.demandDecisions(options);
     const authentication = await this.authenticator.authenticate(token, options);
-    return authentication.token as unknown as VerifiedToken<C>;
+    return authentication.auth as unknown as VerifiedToken<C>;
   }
 
   /** The key of this kid; the set is fetched again, once, if it has none. Rejects with `SigningKeyNotFoundError`. */

@@ -2,7 +2,6 @@ import type { JwksTokenOptions } from '../options/issuer-options.js';
 import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
 import type { ResolvedIssuer } from '../options/resolve-issuer.js';
 import type { VerifyOptions } from '../options/verify-options.js';
-import type { TokenRules } from '../tokens/claims.js';
 import { parseCompactJwt, type CompactJwt } from '../tokens/compact-jwt.js';
 import { TokenCache, type SeenToken } from '../tokens/token-cache.js';
 import type { VerifiedToken } from '../tokens/verified-token.js';
@@ -11,11 +10,13 @@ import { userOf } from './user-of.js';
 
 /** A good token, and who the application says that it belongs to. @internal */
 export interface Authentication {
-  readonly token: VerifiedToken;
+  /** As it came. */
+  readonly accessToken: string;
+  readonly auth: VerifiedToken;
   /** What `validate` answered; without it, the token. */
   readonly user: unknown;
   /** Where its issuer puts scopes. */
-  readonly scopesFrom?: JwksTokenOptions['scopesFrom'];
+  readonly scopesFrom: JwksTokenOptions['scopesFrom'];
 }
 
 /** @internal */
@@ -35,13 +36,6 @@ export interface TokenCase {
   issuer: string | undefined;
 }
 
-/** What is known of a token before anything is verified. */
-interface Opened {
-  readonly digest: string | undefined;
-  readonly seen: SeenToken | undefined;
-  readonly jwt: CompactJwt;
-}
-
 /**
  * From a string to a user: canonical form, trusted issuer, signature and claims, the application's `validate`. A token that was verified
  * before goes the same way with less work.
@@ -53,40 +47,56 @@ export class TokenJudge {
 
   /** Answers, or throws, at once where nothing has to be waited for: of a token that was verified before. */
   judge(given: TokenCase): MaybePromise<Authentication> {
-    const opened = this.open(given.token);
-    given.jwt = opened.jwt;
-    const found = this.parts.trusted(opened.jwt.issuer);
-    return isPromise(found)
-      ? found.then((chain) => this.judgeBy(chain, given, opened))
-      : this.judgeBy(found, given, opened);
-  }
-
-  private open(token: string): Opened {
-    const { cache } = this.parts;
-    const digest = cache && TokenCache.digest(token);
+    const { cache, trusted } = this.parts;
+    const digest = cache && TokenCache.digest(given.token);
     const seen = digest === undefined ? undefined : cache?.get(digest);
-    return { digest, seen, jwt: seen ? seen.jwt : parseCompactJwt(token) };
+    const jwt = seen ? seen.jwt : parseCompactJwt(given.token);
+    given.jwt = jwt;
+    const found = trusted(jwt.issuer);
+    if (isPromise(found)) return found.then((chain) => this.judgeAnew(chain, given, jwt, digest));
+    return seen ? this.judgeAgain(found, given, seen, digest) : this.judgeAnew(found, given, jwt, digest);
   }
 
-  private judgeBy(chain: IssuerChain, given: TokenCase, opened: Opened): MaybePromise<Authentication> {
+  private judgeAgain(
+    chain: IssuerChain,
+    given: TokenCase,
+    seen: SeenToken,
+    digest: string | undefined,
+  ): MaybePromise<Authentication> {
     given.issuer = chain.issuer;
-    const { settings, verifier } = chain;
-    const { jwt, seen } = opened;
-    const rules = chain.rulesFor(jwt.issuer, given.options);
-    const verified = seen ? verifier.verifyAgain(given.token, seen, rules) : verifier.verify(given.token, jwt, rules);
-    if (isPromise(verified)) return during(chain, this.conclude(verified, chain, { ...opened, rules }));
-    const made = authenticationOf(verified, settings);
+    const rules = chain.rulesFor(seen.jwt.issuer, given.options);
+    const verified = chain.verifier.verifyAgain(given.token, seen, rules);
+    if (isPromise(verified)) return this.conclude(chain, given.token, verified, { digest, jwt: seen.jwt, rules });
+    const made = authenticationOf(given.token, verified, chain.settings);
     return isPromise(made) ? during(chain, made) : made;
   }
 
-  private async conclude(
-    verifying: Promise<VerifiedToken>,
-    { settings }: IssuerChain,
-    { digest, jwt, rules }: Opened & { readonly rules: TokenRules },
+  private judgeAnew(
+    chain: IssuerChain,
+    given: TokenCase,
+    jwt: CompactJwt,
+    digest: string | undefined,
   ): Promise<Authentication> {
-    const verified = await verifying;
-    if (digest !== undefined) this.parts.cache?.set(digest, { jwt, verified, rules });
-    return authenticationOf(verified, settings);
+    given.issuer = chain.issuer;
+    const rules = chain.rulesFor(jwt.issuer, given.options);
+    return this.conclude(chain, given.token, chain.verifier.verify(given.token, jwt, rules), { digest, jwt, rules });
+  }
+
+  private async conclude(
+    chain: IssuerChain,
+    token: string,
+    verifying: Promise<VerifiedToken>,
+    { digest, jwt, rules }: Pick<SeenToken, 'jwt' | 'rules'> & { readonly digest: string | undefined },
+  ): Promise<Authentication> {
+    chain.enter();
+    try {
+      const verified = await verifying;
+      if (digest !== undefined) this.parts.cache?.set(digest, { jwt, verified, rules });
+      const made = authenticationOf(token, verified, chain.settings);
+      return isPromise(made) ? await made : made;
+    } finally {
+      chain.leave();
+    }
   }
 }
 
@@ -100,8 +110,14 @@ async function during<T>(chain: IssuerChain, work: Promise<T>): Promise<T> {
   }
 }
 
-function authenticationOf(token: VerifiedToken, settings: ResolvedIssuer): MaybePromise<Authentication> {
+function authenticationOf(
+  accessToken: string,
+  auth: VerifiedToken,
+  settings: ResolvedIssuer,
+): MaybePromise<Authentication> {
   const { validate, scopesFrom } = settings;
-  const found = userOf(token, validate);
-  return isPromise(found) ? found.then((user) => ({ token, user, scopesFrom })) : { token, user: found, scopesFrom };
+  const found = userOf(auth, validate);
+  return isPromise(found)
+    ? found.then((user) => ({ accessToken, auth, user, scopesFrom }))
+    : { accessToken, auth, user: found, scopesFrom };
 }

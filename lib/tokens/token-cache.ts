@@ -30,7 +30,7 @@ export class TokenCache {
 
   /** What a token is kept under; `undefined` where no token of that kind is ever kept. */
   static digest(token: unknown): string | undefined {
-    return typeof token === 'string' && token.length <= MAX_TOKEN_LENGTH ? hash('sha256', token, 'base64') : undefined;
+    return typeof token === 'string' && token.length <= MAX_TOKEN_LENGTH ? hash('sha256', token) : undefined;
   }
 
   get(digest: string): SeenToken | undefined {

@@ -1,4 +1,5 @@
-import { compactVerify, type CryptoKey } from 'jose';
+import type { CryptoKey } from 'jose';
+import { compactVerify } from 'jose/jws/compact/verify';
 import type { KeyLookup } from '../cache/key-lookup.js';
 import type { Clock } from '../core/clock.js';
 import { InvalidSignatureError, isJwksError, UnsupportedAlgorithmError } from '../core/errors.js';
@@ -25,8 +26,8 @@ export class TokenVerifier {
     private readonly clock: Clock,
   ) {}
 
-  /** Rejects with a TokenError, or with the SourceError of a key set that cannot be had. */
-  async verify(token: string, jwt: CompactJwt, rules: TokenRules): Promise<VerifiedToken> {
+  /** Rejects, or throws at once, with a TokenError or with the SourceError of a key set that cannot be had. */
+  verify(token: string, jwt: CompactJwt, rules: TokenRules): Promise<VerifiedToken> {
     return this.judge({ token, jwt }, this.keyFor(jwt, rules), rules);
   }
 

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { describe, expect, it } from 'vitest';
 import { attachIn, attachTo, carrierOf, detachFrom, recall, scopeOf } from '../../lib/auth/request-context.js';
-import type { Admission, Verification } from '../../lib/auth/verification.js';
+import type { ClaimsRefuser, Verification } from '../../lib/auth/verification.js';
 import { contextOf, httpRequest, natsContext } from './support/contexts.js';
 
 const verification = {
@@ -9,7 +9,7 @@ const verification = {
   auth: { claims: { sub: 'alice' } },
   user: { id: 1 },
 } as unknown as Verification;
-const admission: Admission = { verification, refuse: async (error) => error };
+const refuse: ClaimsRefuser = async (error) => error;
 
 describe('what a request was let in with', () => {
   const request = httpRequest({});
@@ -27,7 +27,7 @@ describe('what a request was let in with', () => {
     detachFrom(carrier);
     expect(recall(context)).toBeUndefined();
     expect(carrierOf(context)).toBe(carrier);
-    attachIn(context, carrier, admission);
+    attachIn(context, carrier, verification, refuse);
     expect(recall(context)?.verification).toBe(verification);
     expect(carrier).toMatchObject({ user: { id: 1 }, auth: verification.auth });
     detachFrom(carrier);
@@ -38,7 +38,7 @@ describe('what a request was let in with', () => {
 
   it('goes without what somebody else has put there since', () => {
     const carrier = {};
-    attachTo(carrier, admission);
+    attachTo(carrier, verification, refuse);
     Object.assign(carrier, { user: 'other', auth: 'other' });
     detachFrom(carrier);
     expect(carrier).toEqual({ user: 'other', auth: 'other' });
@@ -46,7 +46,7 @@ describe('what a request was let in with', () => {
   });
 
   it('leaves the auth object of a socket.io handshake alone', () => {
-    attachTo(carrierOf(contextOf('ws', [client, {}])), admission);
+    attachTo(carrierOf(contextOf('ws', [client, {}])), verification, refuse);
     expect(client.handshake.auth).toEqual({ token: 'abc' });
   });
 
@@ -57,7 +57,7 @@ describe('what a request was let in with', () => {
 
   it('is nothing where there is nobody to keep it', () => {
     expect(recall(contextOf('rpc', ['data', undefined]))).toBeUndefined();
-    expect(() => attachTo(undefined, admission)).not.toThrow();
+    expect(() => attachTo(undefined, verification, refuse)).not.toThrow();
   });
 });
 

@@ -29,14 +29,14 @@ describe('validate', () => {
   it('makes the user, and gets the verified token', async () => {
     const validate = vi.fn(async ({ claims }) => ({ name: claims.sub as string }));
     const jwks = jwksWith({ validate });
-    const { token, user } = await jwks.authenticate(good);
+    const { auth: token, user } = await jwks.authenticate(good);
     expect(user).toEqual({ name: 'alice' });
     expect(validate.mock.calls).toEqual([[token]]);
     expect(token.claims).toEqual(claims);
   });
 
   it.each([undefined, async () => undefined, () => undefined])('leaves the token as the user: %s', async (validate) => {
-    const { token, user } = await jwksWith(validate && { validate }).authenticate(good);
+    const { auth: token, user } = await jwksWith(validate && { validate }).authenticate(good);
     expect(user).toBe(token);
   });
 

@@ -70,7 +70,7 @@ describe('the cache of verified tokens', () => {
 
   it('H7: keeps a token under its whole text', () => {
     const digest = TokenCache.digest(token);
-    expect(digest).toMatch(/^[\w+/]{43}=$/);
+    expect(digest).toMatch(/^[0-9a-f]{64}$/);
     fc.assert(
       fc.property(fc.nat(token.length - 1), fc.constantFrom('', '.', 'A', 'AA', '\u00e9', '\ud800'), (at, change) => {
         const changed = token.slice(0, at) + change + token.slice(at + 1);

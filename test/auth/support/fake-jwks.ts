@@ -14,7 +14,8 @@ export class FakeJwks {
   /** From now on `token` has these claims and belongs to this user. */
   trust(token: string, claims: Record<string, unknown> = { sub: token }, user: unknown = { name: token }): this {
     this.known.set(token, async () => ({
-      token: { claims, header: { alg: 'ES256' }, issuer: undefined, key: {} },
+      accessToken: token,
+      auth: { claims, header: { alg: 'ES256' }, issuer: undefined, key: {} },
       user,
     }));
     return this;

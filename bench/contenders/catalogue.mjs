@@ -1,0 +1,57 @@
+// Who takes part. The modules beside this file say how; here stands what they are called and what they can do.
+
+/**
+ * @typedef {object} Contender
+ * @property {string} name of its module, and in the results
+ * @property {string} title as people read it
+ * @property {'ours' | 'rival' | 'floor'} kind a floor is what nobody can do without; it is not asked to refuse what it does not look at
+ */
+
+const everything = ['RS256', 'ES256', 'EdDSA'];
+
+/** Verify tokens; `algorithms` that they can, `refuses` what they look at. */
+export const verifiers = [
+  ours('nestjs-jwks', 'nestjs-jwks', { algorithms: everything }),
+  ours('nestjs-jwks-uncached', 'nestjs-jwks, tokenCache: false', { algorithms: everything }),
+  rival('jose', 'jose: jwtVerify + createRemoteJWKSet', { algorithms: everything }),
+  rival('jsonwebtoken', 'jsonwebtoken + jwks-rsa', { algorithms: ['RS256', 'ES256'] }),
+  rival('aws-jwt-verify', 'aws-jwt-verify', { algorithms: everything }),
+  rival('fast-jwt', 'fast-jwt + get-jwks', { algorithms: ['RS256', 'ES256'] }),
+  rival('fast-jwt-cached', 'fast-jwt with its cache + get-jwks', { algorithms: ['RS256', 'ES256'] }),
+  rival('fast-jwt-pem', 'fast-jwt with its cache, one PEM in hand', { algorithms: everything }),
+  floor('bare-crypto', 'bare crypto.verify', { algorithms: everything, refuses: ['forged'] }),
+];
+
+/** Look up a key by its kid in a set that they have. */
+export const lookups = [
+  ours('nestjs-jwks', 'nestjs-jwks getSigningKey'),
+  rival('jwks-rsa', 'jwks-rsa getSigningKey'),
+  rival('jose', 'jose createRemoteJWKSet'),
+  rival('get-jwks', 'get-jwks getPublicKey'),
+];
+
+/** Serve one protected route. */
+export const servers = [
+  ours('nestjs-jwks', 'nestjs-jwks @Authenticated()'),
+  rival('recipe', 'recipe: passport-jwt + jwks-rsa'),
+  rival('jose-guard', 'a guard on jose, by hand'),
+  rival('oauth2-jwt-bearer', 'express-oauth2-jwt-bearer, no Nest', { platforms: ['express'] }),
+  floor('empty-guard', 'an empty guard', { refuses: [] }),
+];
+
+/** The ones of a list that have these names, in the order of the list. */
+export function named(list, ...names) {
+  return list.filter(({ name }) => names.includes(name));
+}
+
+function ours(name, title, more) {
+  return { name, title, kind: 'ours', refuses: ['forged', 'expired', 'elsewhere'], ...more };
+}
+
+function rival(name, title, more) {
+  return { ...ours(name, title, more), kind: 'rival' };
+}
+
+function floor(name, title, more) {
+  return { ...ours(name, title, more), kind: 'floor' };
+}

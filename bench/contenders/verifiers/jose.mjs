@@ -1,0 +1,18 @@
+import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose';
+
+/** As jose documents it; for several issuers a map of sets, which jose leaves to its users. */
+export function verifier({ issuers, audience, algorithms }) {
+  const [first] = issuers;
+  const sets = new Map(issuers.map(({ issuer, jwksUri }) => [issuer, createRemoteJWKSet(new URL(jwksUri))]));
+  if (sets.size === 1) {
+    const set = sets.get(first.issuer);
+    const options = { issuer: first.issuer, audience, algorithms };
+    return (token) => jwtVerify(token, set, options);
+  }
+  return async (token) => {
+    const { iss } = decodeJwt(token);
+    const set = sets.get(iss);
+    if (!set) throw new Error('an issuer that is not trusted');
+    return jwtVerify(token, set, { issuer: iss, audience, algorithms });
+  };
+}

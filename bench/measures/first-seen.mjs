@@ -1,0 +1,45 @@
+import { named, verifiers } from '../contenders/catalogue.mjs';
+import { compare } from '../support/compare.mjs';
+
+const CONTENDERS = [
+  'nestjs-jwks',
+  'nestjs-jwks-uncached',
+  'jose',
+  'jsonwebtoken',
+  'aws-jwt-verify',
+  'fast-jwt',
+  'bare-crypto',
+];
+
+/** Tokens of a round, and milliseconds that it may take. */
+const FULL = { count: 1_500, within: 800 };
+const QUICK = { count: 300, within: 200 };
+
+/** Tokens that nobody has seen before: what a verification costs in full. */
+export const firstSeen = {
+  id: 'first-seen',
+  title: 'A token never seen before',
+  async run(lab, sheet) {
+    for (const alg of ['RS256', 'ES256', 'EdDSA']) {
+      const issuer = lab.issuer(alg);
+      const pool = await lab.pool(alg, [issuer]);
+      for (const atOnce of [1, 64]) {
+        await compare(sheet, `${alg}, ${atOnce === 1 ? 'one by one' : `${atOnce} at once`}`, {
+          contenders: named(verifiers, ...CONTENDERS).filter(({ algorithms }) => algorithms.includes(alg)),
+          tasks: 'verifying',
+          prepare: (child, contender) => qualify(lab, child, { contender, alg, issuer, pool }),
+          run: (child) => child.call('firstSeen', { ...lab.pick({ full: FULL, quick: QUICK }), atOnce }),
+          rounds: lab.pick({ full: alg === 'RS256' ? 9 : 5, quick: 1 }),
+          warmups: lab.pick({ full: 3, quick: 1 }),
+        });
+      }
+    }
+  },
+};
+
+/** Makes the contender, tries it, and hands it its tokens. */
+export async function qualify(lab, child, { contender, alg, issuer, pool, setup = lab.setup(alg, issuer) }) {
+  const { name, refuses } = contender;
+  await child.call('prepare', { contender: name, setup, specimens: lab.specimens(alg, issuer), refuses });
+  if (pool) await child.call('openPool', pool);
+}

@@ -1,0 +1,12 @@
+import { expiry } from './expiry.mjs';
+import { firstSeen } from './first-seen.mjs';
+import { fleet } from './fleet.mjs';
+import { growth } from './growth.mjs';
+import { importTime } from './import-time.mjs';
+import { keyLookup } from './key-lookup.mjs';
+import { memory } from './memory.mjs';
+import { nest } from './nest.mjs';
+import { repeated } from './repeated.mjs';
+
+/** In the order in which they run and are told. */
+export const measures = [keyLookup, firstSeen, repeated, nest, expiry, growth, memory, importTime, fleet];

@@ -1,0 +1,3 @@
+import type { Bar } from './results.mjs';
+
+export const BARS: readonly Bar[];

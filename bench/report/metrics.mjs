@@ -1,0 +1,30 @@
+// The metrics of the results, as people read them.
+
+export const METRICS = {
+  wall: { title: 'time', unit: 'µs', better: 'less' },
+  cpu: { title: 'CPU', unit: 'µs', better: 'less', panel: 'microseconds of CPU' },
+  rate: { title: 'requests', unit: '/s', better: 'more', panel: 'requests a second' },
+  requestCpu: { title: 'CPU a request', unit: 'µs', better: 'less' },
+  // Of one core: 100 and more say that it is the server that could not do more, not who asks.
+  busy: { title: 'server busy', unit: '%', better: 'more' },
+  slowest: { title: 'slowest', unit: 'ms', better: 'less', panel: 'the identity provider takes 500 ms' },
+  typical: { title: 'median', unit: 'ms', better: 'less' },
+  slow: { title: 'over 50 ms', unit: '%', better: 'less' },
+  failed: { title: 'failed', unit: '', better: 'less' },
+  heap: { title: 'heap', unit: 'MB', better: 'less' },
+  importMs: { title: 'time', unit: 'ms', better: 'less' },
+  importCpuMs: { title: 'CPU', unit: 'ms', better: 'less' },
+  fetches: { title: 'fetches a lifetime', unit: '', better: 'less', panel: 'of a set' },
+};
+
+/** Three digits, thousands in full. */
+export function figure(number) {
+  if (!Number.isFinite(number)) return '-';
+  const magnitude = Math.abs(number);
+  if (magnitude >= 100) return Math.round(number).toLocaleString('en');
+  return String(Number(number.toFixed(magnitude >= 10 ? 1 : 2)));
+}
+
+export function withUnit(number, unit) {
+  return unit ? `${figure(number)}${unit.startsWith('/') || unit === '%' ? '' : ' '}${unit}` : figure(number);
+}

@@ -1,0 +1,13 @@
+// A child process of the bench: answers calls of the functions that the module named on its command line exports.
+const tasks = await import(process.argv[2]);
+
+process.on('message', async ({ id, name, args }) => {
+  try {
+    process.send({ id, answer: await tasks[name](...args) });
+  } catch (error) {
+    process.send({ id, error: error instanceof Error ? `${error.name}: ${error.message}` : String(error) });
+  }
+});
+// The bench is gone: nobody is left to work for.
+process.on('disconnect', () => process.exit());
+process.send({ id: 0 });

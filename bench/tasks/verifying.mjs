@@ -1,0 +1,56 @@
+import { TokenPool } from '../support/tokens.mjs';
+import { timed } from './stopwatch.mjs';
+
+const CHECK_EVERY = 16;
+
+let verify;
+let pool;
+
+/** Makes the verifier of a contender, and holds it to a good token and to those that it must refuse. */
+export async function prepare({ contender, setup, specimens, refuses }) {
+  const { verifier } = await import(`../contenders/verifiers/${contender}.mjs`);
+  verify = await verifier(setup);
+  await verify(specimens.good);
+  for (const kind of refuses)
+    if (await accepts(specimens[kind])) throw new Error(`accepts a token that is ${kind}, so it is not measured`);
+  await verify(specimens.good);
+}
+
+export function openPool(file) {
+  pool = new TokenPool(file);
+}
+
+/** Tokens that it has not seen, or has long forgotten, so many at once; fewer of them where one takes very long. */
+export function firstSeen({ count, within, atOnce }) {
+  return paced({ tokens: pool.take(count), within, atOnce });
+}
+
+/** One token again and again. */
+export function repeated({ token, count, within }) {
+  return paced({ tokens: Array.from({ length: count }, () => token), within, atOnce: 1 });
+}
+
+async function paced({ tokens, within, atOnce }) {
+  let next = 0;
+  const stop = performance.now() + within;
+  const lane = async () => {
+    while (next < tokens.length) {
+      // The clock is no part of what is measured.
+      if (next % CHECK_EVERY === 0 && performance.now() > stop) return;
+      await verify(tokens[next++]);
+    }
+  };
+  return timed(async () => {
+    await (atOnce === 1 ? lane() : Promise.all(Array.from({ length: atOnce }, lane)));
+    return next;
+  });
+}
+
+async function accepts(token) {
+  try {
+    await verify(token);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,79 @@
+import { existsSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { BARS } from '../../bench/report/bars.mjs';
+import { judge } from '../../bench/report/judge.mjs';
+import { picture } from '../../bench/report/picture.mjs';
+import { readmeTable, withTable } from '../../bench/report/readme.mjs';
+import { readLatest } from '../../bench/report/results.mjs';
+import { readText } from '../support/source-files.js';
+
+const results = readLatest();
+
+describe('the results that are published', () => {
+  it('are of a run of everything, judged by the bars that there are', () => {
+    expect(results.bars).toEqual(JSON.parse(JSON.stringify(judge(results.measured))));
+    expect(results.bars.map(({ id }) => id)).toEqual(BARS.map(({ id }) => id));
+  });
+
+  it('have no contender that crashed or decided wrongly', () => {
+    const faults = Object.values(results.measured).flatMap(({ absent }) => absent.filter(({ fault }) => fault));
+    expect(faults).toEqual([]);
+  });
+
+  it('are what the README says', () => {
+    const readme = readText('README.md');
+    expect(withTable(readme, results) === readme, 'node bench/picture.mjs writes it').toBe(true);
+    for (const { text } of results.bars) expect(readme).toContain(text);
+  });
+
+  it('are what the picture shows', () => {
+    expect(picture(results) === readText('bench/results/picture.svg'), 'node bench/picture.mjs draws it').toBe(true);
+    expect(readText('README.md')).toContain('](bench/results/picture.svg)');
+    expect(existsSync(new URL('../../bench/results/picture.svg', import.meta.url))).toBe(true);
+  });
+});
+
+describe('the picture', () => {
+  it('is well-formed, each contender with its figure', () => {
+    const drawn = picture(results);
+    const opened = [...drawn.matchAll(/<(\w+)\b[^>]*(?<!\/)>/g)].map(([, name]) => name);
+    const closed = [...drawn.matchAll(/<\/(\w+)>/g)].map(([, name]) => name);
+    expect(opened.sort()).toEqual(closed.sort());
+    expect(drawn).toContain('prefers-color-scheme: dark');
+    expect(drawn).not.toMatch(/NaN|undefined|<script|href/);
+    expect(drawn.match(/class="ours"/g)?.length).toBeGreaterThan(5);
+  });
+
+  it('leaves out what was not measured, and takes no title for markup', () => {
+    const rows = [
+      {
+        group: 'RS256',
+        contender: 'x',
+        title: 'a <b> & c',
+        kind: 'ours',
+        metrics: { cpu: { median: 2, min: 1, max: 3, samples: [2] } },
+      },
+    ];
+    const measured = { repeated: { title: 'again', seconds: 1, rows, absent: [] } };
+    const drawn = picture({ ...results, measured });
+    expect(drawn).toContain('a &lt;b&gt; &amp; c');
+    expect(drawn.match(/class="panel"/g)).toHaveLength(1);
+  });
+});
+
+describe('the table of the README', () => {
+  it('says aloud what was missed', () => {
+    const [first] = results.bars;
+    if (!first) throw new Error('no bars');
+    expect(readmeTable({ ...results, bars: [{ ...first, holds: true, value: 7 }] })).toContain('| **7** |');
+    expect(readmeTable({ ...results, bars: [{ ...first, holds: false, value: 2 }] })).toContain('| 2: **missed** |');
+    expect(readmeTable({ ...results, bars: [{ ...first, holds: false, value: undefined }] })).toContain('not measured');
+  });
+
+  it('has a place that it is written to, again and again', () => {
+    const once = withTable('before\n<!-- bench: written by npm run bench -->\n<!-- /bench -->\nafter\n', results);
+    expect(withTable(once, results)).toBe(once);
+    expect(once).toMatch(/^before\n[^]*\nafter\n$/);
+    expect(() => withTable('no place', results)).toThrow('no place for the table');
+  });
+});
