@@ -7,6 +7,11 @@ const PATIENCE = 60_000;
 const SLOWER = 10;
 const PATIENCE_AT_FIRST = 600_000;
 
+/** Whether that is what became of time or process, not what a test found. */
+export function isOutOfTime(failure) {
+  return /timed out|^the process ended/.test(failure);
+}
+
 export class MutationRunner {
   #child;
 
@@ -21,8 +26,8 @@ export class MutationRunner {
   async failureOf(id, specs, { milliseconds = new Map(), onPassed = () => {} } = {}) {
     const task = { id, specs, milliseconds, onPassed };
     const answer = await this.#run(task);
-    // One that ended may have ended for any reason; twice is no accident.
-    return answer === 'ended' ? this.#run(task) : answer;
+    // A machine that was busy, or asleep, is no kill. Twice is no accident.
+    return isOutOfTime(answer) ? this.#run(task) : answer;
   }
 
   stop() {
@@ -48,7 +53,7 @@ export class MutationRunner {
         const patience = Math.max(PATIENCE, SLOWER * milliseconds.get(spec) || PATIENCE_AT_FIRST);
         timer = setTimeout(() => settle(`${spec}: timed out: it hangs`, true), patience);
       };
-      child.once('exit', () => settle('ended', true));
+      child.once('exit', () => settle('the process ended', true));
       child.on('message', (message) => {
         if (message.begun) watch(message.begun);
         else if (message.passed) onPassed(message.passed, message.milliseconds);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { EQUIVALENT } from './equivalent-mutants.mjs';
 import { instrument } from './mutants.mjs';
-import { MutationRunner } from './mutation-runner.mjs';
+import { isOutOfTime, MutationRunner } from './mutation-runner.mjs';
 import { inOrder, ROOMS, specsOf } from './mutation-specs.mjs';
 import { root, temporaryFolder } from './run.mjs';
 
@@ -113,13 +113,20 @@ function tell() {
   const awake = rows.flatMap((row) => row.awake);
   const survivors = awake.filter(({ failure }) => failure === '');
   for (const mutant of survivors) console.log(`survived: ${describe(mutant)}`);
-  for (const mutant of awake.filter(isTimeout)) console.log(`killed by time: ${describe(mutant)}: ${mutant.failure}`);
+  for (const mutant of awake.filter(({ failure }) => isOutOfTime(failure)))
+    console.log(`killed by time: ${describe(mutant)}: ${mutant.failure}`);
   console.log('\n| room | checks | killed | of them by time | survived | change nothing | minutes |');
   console.log('| --- | --- | --- | --- | --- | --- | --- |');
   for (const row of rows) {
     const survived = row.awake.filter(({ failure }) => failure === '').length;
     const killed = row.awake.length - survived;
-    const cells = [killed, row.awake.filter(isTimeout).length, survived, row.checks - row.awake.length, row.minutes];
+    const cells = [
+      killed,
+      row.awake.filter(({ failure }) => isOutOfTime(failure)).length,
+      survived,
+      row.checks - row.awake.length,
+      row.minutes,
+    ];
     console.log(`| \`lib/${row.room}\` | ${row.checks} | ${cells.join(' | ')} |`);
   }
   const killed = awake.length - survivors.length;
@@ -132,10 +139,6 @@ function checkEquivalents() {
   const wrong = rows.flatMap((row) => row.awake).filter(({ failure }) => failure !== '');
   for (const mutant of wrong) console.log(`not equivalent: ${describe(mutant)}: ${mutant.failure}`);
   return wrong.length;
-}
-
-function isTimeout({ failure }) {
-  return /timed out|^ended$/.test(failure);
 }
 
 function describe({ file, line, code, what }) {

@@ -165,6 +165,10 @@ describe('checkedClaims', () => {
     expect(answer).toMatchObject({ asked: [invalid, context] });
   });
 
+  it('are refused with the fault itself where nobody says in which words', async () => {
+    await expect(checkedClaims({}, refusing(invalid), { refuse: undefined, context })).rejects.toBe(invalid);
+  });
+
   it('are not refused where something else went wrong', async () => {
     const other = new MissingTokenError();
     await expect(checkedClaims({}, refusing(other), { refuse, context })).rejects.toBe(other);

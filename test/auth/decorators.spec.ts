@@ -107,7 +107,7 @@ function valueOf(decorate: ParameterDecorator, context: ExecutionContext): unkno
 function contexts(claims: object): { admitted: ExecutionContext; foreign: ExecutionContext } {
   const verification = { accessToken: 'abc', auth: { claims }, user: undefined } as unknown as Verification;
   const request = httpRequest({});
-  attachTo(request, { verification, refuse: async (error) => error });
+  attachTo(request, verification, async (error) => error);
   const foreign = { ...httpRequest({}), auth: { claims } };
   return { admitted: contextOf('http', [request]), foreign: contextOf('http', [foreign]) };
 }

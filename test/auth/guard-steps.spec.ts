@@ -5,7 +5,7 @@ import { Authenticated } from '../../lib/auth/decorators.js';
 import { JwksAuthGuard } from '../../lib/auth/jwks-auth.guard.js';
 import { attachTo, recall } from '../../lib/auth/request-context.js';
 import type { AuthenticatedOptions } from '../../lib/auth/route-options.js';
-import type { Admission, Verification } from '../../lib/auth/verification.js';
+import type { Verification } from '../../lib/auth/verification.js';
 import { TokenExpiredError } from '../../lib/core/errors.js';
 import { bearer, contextOf, httpRequest, kafkaContext, tcpContext, type Place } from './support/contexts.js';
 import { FakeJwks } from './support/fake-jwks.js';
@@ -154,11 +154,10 @@ describe('JwksAuthGuard, and what it attaches', () => {
   it('leaves what another let a request in with, where it lets it in without a token itself', async () => {
     const request = httpRequest({});
     const verification = { accessToken: 'abc', auth: {}, user: { id: 1 } } as unknown as Verification;
-    const admission: Admission = { verification, refuse: async (error) => error };
-    attachTo(request, admission);
+    attachTo(request, verification, async (error) => error);
     const context = contextOf('http', [request, {}], on({ optional: true }));
     expect(await guardOf(new FakeJwks()).canActivate(context)).toBe(true);
-    expect(recall(context)).toBe(admission);
+    expect(recall(context)?.verification).toBe(verification);
     expect(request).toHaveProperty('user', { id: 1 });
   });
 });

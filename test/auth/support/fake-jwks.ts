@@ -13,20 +13,15 @@ export class FakeJwks {
 
   /** From now on `token` has these claims and belongs to this user. */
   trust(token: string, claims: Record<string, unknown> = { sub: token }, user: unknown = { name: token }): this {
-    this.known.set(token, async () => ({
-      accessToken: token,
-      auth: { claims, header: { alg: 'ES256' }, issuer: undefined, key: {} },
-      user,
-    }));
+    const verification = verificationOf(token, claims, user);
+    this.known.set(token, async () => verification);
     return this;
   }
 
   /** The same, answered at once: what `JwksService` does with a token that was verified before. */
   trustAtOnce(token: string, claims: Record<string, unknown> = { sub: token }): this {
-    this.known.set(token, () => ({
-      token: { claims, header: { alg: 'ES256' }, issuer: undefined, key: {} },
-      user: { name: token },
-    }));
+    const verification = verificationOf(token, claims, { name: token });
+    this.known.set(token, () => verification);
     return this;
   }
 
@@ -48,4 +43,8 @@ export class FakeJwks {
   asService(): JwksService {
     return this as unknown as JwksService;
   }
+}
+
+function verificationOf(accessToken: string, claims: Record<string, unknown>, user: unknown): unknown {
+  return { accessToken, auth: { claims, header: { alg: 'ES256' }, issuer: undefined, key: {} }, user };
 }
