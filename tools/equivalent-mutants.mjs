@@ -1,44 +1,86 @@
-// Mutants that no test can tell from the original, each with the reason. `what` narrows it to one of two.
+// Mutants that no test can tell from the original, each with the reason. `what` narrows it to one of two, `near` to those of a line that
+// holds it.
 const NOTHING_COMPARES = 'a comparison with undefined is one with NaN, which is false';
 const TYPE_CHECKER =
   'asked for the type checker alone: judgeTypes has refused anything else, or the next comparison does';
 
+const EMPTY = 'for the type checker alone: toOctets refuses an empty text, so that there always is an octet';
+
 export const EQUIVALENT = [
-  { file: 'claims.ts', code: 'exp !== undefined', what: 'is true', reason: NOTHING_COMPARES },
-  { file: 'claims.ts', code: 'nbf !== undefined', what: 'is true', reason: NOTHING_COMPARES },
-  { file: 'claims.ts', code: 'iat !== undefined', what: 'is true', reason: NOTHING_COMPARES },
-  { file: 'claims.ts', code: 'isString(member)', what: 'is true', reason: TYPE_CHECKER },
-  { file: 'claims.ts', code: 'isString(audience)', what: 'is true', reason: TYPE_CHECKER },
   {
-    file: 'compact-jwt.ts',
-    code: 'payloadStart === 0',
-    reason: 'a text without any dot has no second one either',
+    file: 'keys/key-material.ts',
+    code: "typeof alg !== 'string'",
+    what: 'is false',
+    reason: 'for the type checker alone: the map knows nothing but strings, by identity',
+  },
+  { file: 'keys/key-material.ts', code: '0', what: 'is undefined', reason: EMPTY },
+  { file: 'tokens/claims.ts', code: 'exp !== undefined', what: 'is true', reason: NOTHING_COMPARES },
+  { file: 'tokens/claims.ts', code: 'nbf !== undefined', what: 'is true', reason: NOTHING_COMPARES },
+  { file: 'tokens/claims.ts', code: 'iat !== undefined', what: 'is true', reason: NOTHING_COMPARES },
+  { file: 'tokens/claims.ts', code: 'isString(member)', what: 'is true', reason: TYPE_CHECKER },
+  { file: 'tokens/claims.ts', code: 'isString(audience)', what: 'is true', reason: TYPE_CHECKER },
+  {
+    file: 'tokens/json-object.ts',
+    code: String.raw`text.includes('\ufffd')`,
+    what: 'is true',
+    reason: 'only saves time',
   },
   {
-    file: 'compact-jwt.ts',
-    code: 'signatureStart === 0',
-    reason: 'with one dot what stands for the signature is the whole text, and its dot is no base64url',
-  },
-  { file: 'compact-jwt.ts', code: 'recent?.part === part', what: 'is false', reason: 'only saves time' },
-  { file: 'json-object.ts', code: String.raw`text.includes('\ufffd')`, what: 'is true', reason: 'only saves time' },
-  {
-    file: 'json-object.ts',
+    file: 'tokens/json-object.ts',
     code: 'Array.isArray(value)',
     what: 'is false',
     reason: 'members of a list are members, too',
   },
   {
-    file: 'json-object.ts',
+    file: 'tokens/json-object.ts',
     code: "count('{', text) + count('[', text) <= MAX_DEPTH",
     what: 'is false',
     reason: 'only saves time',
   },
-  { file: 'token-verifier.ts', code: 'found instanceof Promise', what: 'is true', reason: 'only saves time' },
+  { file: 'tokens/token-verifier.ts', code: 'isPromise(found)', what: 'is true', reason: 'only saves time' },
 
   {
-    file: 'token-verifier.ts',
-    code: 'next === key',
+    file: 'auth/credentials.ts',
+    code: "context.getType<string>() === 'http'",
     what: 'is false',
-    reason: 'the same key fails again, with the same fault',
+    reason: 'only saves time: what follows answers alike',
+  },
+  {
+    file: 'auth/credentials.ts',
+    code: "typeof sent === 'string'",
+    what: 'is false',
+    reason: 'only saves time, likewise',
+  },
+  {
+    file: 'auth/decorators.ts',
+    code: 'claim === undefined',
+    what: 'is false',
+    near: 'claimAt(claims, claim)',
+    reason: 'without a path claimAt gives what it was given: all claims',
+  },
+  {
+    file: 'auth/jwks-auth.guard.ts',
+    code: 'request !== carrier',
+    what: 'is true',
+    reason: 'only saves time: what is attached twice is there once',
+  },
+  {
+    file: 'auth/jwks-auth.guard.ts',
+    code: '!isFixedRoute(options)',
+    what: 'is true',
+    reason: 'only saves time: options that were checked are good still',
+  },
+  {
+    file: 'auth/message-headers.ts',
+    code: 'name.length === AUTHORIZATION.length',
+    what: 'is true',
+    reason: 'only saves time: no text of another length is "authorization" in lower case',
+  },
+  {
+    file: 'auth/passport-refusal.ts',
+    code: 'isObject(key)',
+    what: 'is true',
+    near: 'kept.get(key)',
+    reason: 'for the type checker alone: a WeakMap has nothing under what is no object',
   },
 ];

@@ -1,60 +1,6 @@
 // What single checks there are to remove: every condition, operand, guarding call and listed name of a file, switched off one at a time.
 import { parseAst } from 'vitest/node';
 
-/** Where the tests of a room are, and those of what stands on it. */
-export const ROOMS = {
-  tokens: [
-    ['test/tokens/'],
-    [
-      'test/client/authenticator',
-      'test/client/issuers',
-      'test/security/http',
-      'test/security/keys-and-issuers',
-      'test/e2e/faults',
-    ],
-  ],
-  keys: [
-    ['test/keys/'],
-    [
-      'test/tokens/',
-      'test/security/http',
-      'test/security/keys-and-issuers',
-      'test/sources/http-source',
-      'test/client/issuers',
-    ],
-  ],
-  auth: [
-    ['test/auth/'],
-    [
-      'test/e2e/guard',
-      'test/e2e/faults',
-      'test/e2e/passport',
-      'test/e2e/contexts',
-      'test/security/http',
-      'test/security/keys-and-issuers',
-    ],
-  ],
-};
-
-/** Files that are tested by the spec of another one. */
-const SPECS = {
-  'json-object': ['compact-jwt', 'claims'],
-  'key-material': ['jwk'],
-  curves: ['jwk', 'forgery'],
-  'jwks-auth.guard': ['jwks-auth.guard'],
-  'passport-refusal': ['jwks.strategy'],
-  'route-metadata': ['jwks-auth.guard'],
-  'route-options': ['decorators'],
-  'shared-verification': ['jwks-auth.guard'],
-};
-
-/** What is run for a file, in this order and until a test fails: its own spec, the rest of its room, then what stands on it. */
-export function stagesOf(room, name) {
-  const part = name.replace(/\.ts$/, '');
-  const [own, above] = ROOMS[room];
-  return [(SPECS[part] ?? [part]).map((spec) => `test/${room}/${spec}.spec.ts`), own, above];
-}
-
 const COMPARISONS = new Set(['===', '!==', '<', '>', '<=', '>=']);
 /** By the value that makes an operand count for nothing. */
 const NEUTRAL = { '&&': 'true', '||': 'false', '??': 'undefined' };
@@ -66,7 +12,8 @@ export function instrument(file, source, firstId) {
   const add = (node, what) => {
     const id = firstId + mutants.length;
     const line = source.slice(0, node.start).split('\n').length;
-    mutants.push({ id, file, line, what, code: source.slice(node.start, node.end).replace(/\s+/g, ' ') });
+    const code = source.slice(node.start, node.end).replace(/\s+/g, ' ');
+    mutants.push({ id, file, line, what, code, near: source.split('\n')[line - 1] });
     return id;
   };
   const wrap = (node, value) => {

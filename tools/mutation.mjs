@@ -1,146 +1,154 @@
 // Removes every single check of lib/tokens, lib/keys and lib/auth in turn, on a copy, and looks whether a test fails:
-// npm run test:mutation [-- --workers=2 --room=tokens --file=claims]
-import { fork } from 'node:child_process';
+// npm run test:mutation [-- --workers=2 --room=tokens --file=claims,json-object --alone --kills --equivalent]
 import { cpSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { EQUIVALENT } from './equivalent-mutants.mjs';
-import { instrument, ROOMS, stagesOf } from './mutants.mjs';
+import { instrument } from './mutants.mjs';
+import { isOutOfTime, MutationRunner } from './mutation-runner.mjs';
+import { inOrder, ROOMS, specsOf } from './mutation-specs.mjs';
 import { root, temporaryFolder } from './run.mjs';
 
-/** A mutant may turn a loop into an endless one: the tests of a room take a few seconds. */
-const PATIENCE = 120_000;
-const PATIENCE_AT_FIRST = 600_000;
 const { values: flags } = parseArgs({
   options: {
     workers: { type: 'string', default: '2' },
     room: { type: 'string' },
     file: { type: 'string', default: '' },
+    /** Says of each mutant by which test it was killed. */
+    kills: { type: 'boolean', default: false },
+    /** Runs the specs of the room alone: what only others notice survives. */
+    alone: { type: 'boolean', default: false },
+    /** Tries those that are declared equivalent instead: each must survive. */
+    equivalent: { type: 'boolean', default: false },
   },
 });
 
-const started = performance.now();
-const folder = copyOfTheRepository();
-const rooms = flags.room ? [flags.room] : Object.keys(ROOMS);
-const mutants = rooms.flatMap((room) => instrumentRoom(room));
-const told = mutants.filter((mutant) => !reasonOf(mutant));
-const equivalent = mutants.length - told.length;
-console.log(`${mutants.length} mutants, ${equivalent} of them equivalent by tools/equivalent-mutants.mjs`);
+// An end that runs the exit handlers: the copy goes, and so do the processes.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130));
+const copied = [
+  'lib',
+  'test',
+  'tools',
+  'package.json',
+  'tsconfig.json',
+  'vitest.config.ts',
+  'README.md',
+  'SECURITY.md',
+];
+const folder = temporaryFolder('mutation');
+for (const name of copied) cpSync(join(root, name), join(folder, name), { recursive: true });
+symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'), 'junction');
 
-// None awake, before and after: what fails then counts as a kill of every mutant.
-const asleep = rooms.map((room) => ({ id: 0, file: room, stages: [ROOMS[room].flat()] }));
-const queue = [...asleep, ...told, ...asleep];
-const survivors = [];
-let next = 0;
-await Promise.all(Array.from({ length: Number(flags.workers) }, work));
+const rooms = flags.room ? [flags.room] : ROOMS;
+const mutants = new Map(rooms.map((room) => [room, instrumentRoom(room)]));
+const stale = flags.file ? [] : staleDeclarations();
+for (const { file, code } of stale) console.log(`tools/equivalent-mutants.mjs: ${file} has no such check: ${code}`);
 
-survivors.sort((a, b) => a.id - b.id);
-console.log(['', ...survivors.map(describe)].join('\n'));
-const killed = told.length - survivors.length;
-const minutes = ((performance.now() - started) / 60_000).toFixed(1);
-console.log(
-  `\nmutation score ${((100 * killed) / told.length).toFixed(1)} %: ${killed} of ${told.length} killed, ${survivors.length} survived, ${equivalent} equivalent, ${minutes} minutes`,
-);
-console.log(`${killed} passed, ${survivors.length} failed`);
-process.exit(survivors.length === 0 ? 0 : 1);
-
-function copyOfTheRepository() {
-  const copy = temporaryFolder('mutation');
-  for (const name of [
-    'lib',
-    'test',
-    'tools',
-    'package.json',
-    'tsconfig.json',
-    'vitest.config.ts',
-    'README.md',
-    'SECURITY.md',
-  ]) {
-    cpSync(join(root, name), join(copy, name), { recursive: true });
-  }
-  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'), 'junction');
-  return copy;
-}
+const runners = Array.from({ length: Number(flags.workers) }, () => new MutationRunner(folder));
+const rows = [];
+for (const room of rooms) rows.push(await measured(room));
+for (const runner of runners) runner.stop();
+const failures = flags.equivalent ? checkEquivalents() : tell();
+process.exit(failures + stale.length === 0 ? 0 : 1);
 
 function instrumentRoom(room) {
   const found = [];
-  for (const name of readdirSync(join(folder, 'lib', room)).toSorted()) {
-    if (!name.includes(flags.file)) continue;
+  for (const [index, name] of readdirSync(join(folder, 'lib', room))
+    .toSorted()
+    .entries()) {
+    if (!flags.file.split(',').some((part) => name.includes(part))) continue;
     const path = join(folder, 'lib', room, name);
     // Ids stay the same whatever is left out: each file has a thousand of its own.
-    const { code, mutants: made } = instrument(
-      `lib/${room}/${name}`,
-      readFileSync(path, 'utf8'),
-      1 + 1_000 * firstOf(room, name),
-    );
+    const firstId = 1 + 1_000 * (index + 100 * ROOMS.indexOf(room));
+    const { code, mutants: made } = instrument(`lib/${room}/${name}`, readFileSync(path, 'utf8'), firstId);
     writeFileSync(path, code);
-    found.push(...made.map((mutant) => ({ ...mutant, stages: stagesOf(room, name) })));
+    found.push(...made.map((mutant) => ({ ...mutant, room, name, declared: declarationOf(mutant) })));
   }
   return found;
 }
 
-function firstOf(room, name) {
-  return Object.keys(ROOMS)
-    .flatMap((each) => readdirSync(join(root, 'lib', each)).map((file) => `${each}/${file}`))
-    .indexOf(`${room}/${name}`);
+function declarationOf({ file, code, what, near }) {
+  const fits = (each) =>
+    (each.what ?? what) === what && near.includes(each.near ?? '') && `lib/${each.file}` === file && each.code === code;
+  return EQUIVALENT.find(fits);
 }
 
-function reasonOf({ file, code, what }) {
-  return EQUIVALENT.find((each) => file.endsWith(each.file) && code === each.code && (!each.what || each.what === what))
-    ?.reason;
+/** A declaration outlives its code, and would then hide a mutant that is new. */
+function staleDeclarations() {
+  const used = new Set([...mutants.values()].flat().map(({ declared }) => declared));
+  return EQUIVALENT.filter((each) => rooms.some((room) => each.file.startsWith(`${room}/`)) && !used.has(each));
+}
+
+/** Runs the mutants of a room, each until a test fails. None is awake before and after: what fails then would kill them all. */
+async function measured(room) {
+  const start = performance.now();
+  const all = mutants.get(room);
+  const awake = all.filter(({ declared }) => flags.equivalent === (declared !== undefined));
+  const milliseconds = new Map();
+  const specs = specsOf(folder, room, flags.alone);
+  await runAsleep(specs, (spec, time) => milliseconds.set(spec, time));
+  console.log(`lib/${room}: ${awake.length} mutants, ${specs.length} specs of ${minutesOf(sum(milliseconds))} minutes`);
+  const queue = [...awake];
+  await Promise.all(runners.map((runner) => work(runner, queue, milliseconds)));
+  await runAsleep(specs, () => {});
+  return { room, checks: all.length, awake, minutes: minutesOf(performance.now() - start) };
+}
+
+async function runAsleep(specs, onPassed) {
+  const failure = await runners[0].failureOf(0, specs, { onPassed });
+  if (failure !== '') throw new Error(`fails without any mutant: ${failure}`);
+}
+
+async function work(runner, queue, milliseconds) {
+  for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
+    mutant.failure = await runner.failureOf(mutant.id, inOrder({ ...mutant, milliseconds }), { milliseconds });
+    if (mutant.failure === '') console.log(`survived: ${describe(mutant)}`);
+    else if (flags.kills || flags.equivalent) console.log(`killed: ${describe(mutant)}: ${mutant.failure}`);
+    if (queue.length % 50 === 0) console.log(`${queue.length} to go`);
+  }
+}
+
+/** The table of test/README.md, and the score. */
+function tell() {
+  const awake = rows.flatMap((row) => row.awake);
+  const survivors = awake.filter(({ failure }) => failure === '');
+  for (const mutant of survivors) console.log(`survived: ${describe(mutant)}`);
+  for (const mutant of awake.filter(({ failure }) => isOutOfTime(failure)))
+    console.log(`killed by time: ${describe(mutant)}: ${mutant.failure}`);
+  console.log('\n| room | checks | killed | of them by time | survived | change nothing | minutes |');
+  console.log('| --- | --- | --- | --- | --- | --- | --- |');
+  for (const row of rows) {
+    const survived = row.awake.filter(({ failure }) => failure === '').length;
+    const killed = row.awake.length - survived;
+    const cells = [
+      killed,
+      row.awake.filter(({ failure }) => isOutOfTime(failure)).length,
+      survived,
+      row.checks - row.awake.length,
+      row.minutes,
+    ];
+    console.log(`| \`lib/${row.room}\` | ${row.checks} | ${cells.join(' | ')} |`);
+  }
+  const killed = awake.length - survivors.length;
+  console.log(`\nmutation score ${((100 * killed) / awake.length).toFixed(1)} %`);
+  console.log(`${killed} passed, ${survivors.length} failed`);
+  return survivors.length;
+}
+
+function checkEquivalents() {
+  const wrong = rows.flatMap((row) => row.awake).filter(({ failure }) => failure !== '');
+  for (const mutant of wrong) console.log(`not equivalent: ${describe(mutant)}: ${mutant.failure}`);
+  return wrong.length;
 }
 
 function describe({ file, line, code, what }) {
   return `${file}:${line}: ${code} ${what}`;
 }
 
-/** One after the other, each stage only where the one before it found nothing. */
-async function work() {
-  let child;
-  while (next < queue.length) {
-    const index = next++;
-    const mutant = queue[index];
-    child ??= startWorker();
-    const answer = await ask(child, { id: mutant.id, stages: mutant.stages });
-    if (answer === 'hung') child = undefined;
-    if (mutant.id === 0) {
-      if (answer !== '') throw new Error(`the tests of ${mutant.file} fail without any mutant (${answer})`);
-    } else if (answer === '') {
-      survivors.push(mutant);
-      console.log(`survived: ${describe(mutant)}`);
-    }
-    if (index % 50 === 0) console.log(`${index} of ${queue.length}, ${survivors.length} survived`);
-  }
-  child?.kill();
+function minutesOf(milliseconds) {
+  return (milliseconds / 60_000).toFixed(1);
 }
 
-function startWorker() {
-  const env = { ...process.env, NODE_PATH: undefined };
-  return fork(join(folder, 'tools', 'mutation-worker.mjs'), {
-    cwd: folder,
-    env,
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-  });
-}
-
-/** The name of a test that fails, '' or 'hung'. A worker that ends is no kill: it says nothing of the mutant. */
-function ask(child, message) {
-  return new Promise((resolve, reject) => {
-    const settle = (end) => (value) => {
-      clearTimeout(timer);
-      child.removeAllListeners();
-      end(value);
-    };
-    const hang = settle(() => {
-      child.kill('SIGKILL');
-      resolve('hung');
-    });
-    const timer = setTimeout(hang, message.id === 0 ? PATIENCE_AT_FIRST : PATIENCE);
-    child.once('message', settle(resolve));
-    child.once(
-      'exit',
-      settle((code) => reject(new Error(`the worker of mutant ${message.id} ended with ${code}`))),
-    );
-    child.send(message);
-  });
+function sum(numbers) {
+  return [...numbers.values()].reduce((a, b) => a + b, 0);
 }

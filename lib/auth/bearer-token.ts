@@ -61,7 +61,7 @@ export function assertHarmless(authorization: unknown): void {
 
 function withoutBlanks(value: string): [from: number, to: number] {
   let to = value.length;
-  while (to > 0 && isBlank(value.charCodeAt(to - 1))) to -= 1;
+  while (isBlank(value.charCodeAt(to - 1))) to -= 1;
   return [skip(value, 0, to, isBlank), to];
 }
 

@@ -48,8 +48,9 @@ export function answerThroughAuthGuard(guard: Type<IAuthGuard>): void {
 /** `decided`: the application's own `handleRequest` chose the error. */
 function answerOf(thrown: { error: unknown; info: unknown; decided: boolean }, context: ExecutionContext): unknown {
   const { error, info, decided } = thrown;
-  const { refusal, exception } = keptFor(error) ?? keptFor(info) ?? {};
-  if (!refusal || !exception || !(error instanceof HttpException)) return error;
+  const known = keptFor(error) ?? keptFor(info);
+  if (!known || !(error instanceof HttpException)) return error;
+  const { refusal, exception } = known;
   if (decided && error.getStatus() !== refusal.status) return error;
   if (context.getType<string>() === 'http') setHeaders(context.switchToHttp().getResponse(), refusal);
   return decided ? error : exception;

@@ -126,7 +126,7 @@ function publicJwk({ kid, use, key_ops: keyOps, alg }: JwkMembers, { material }:
   const { kty, ...publicKey } = material;
   const jwk: Record<string, unknown> = { kty, kid, use, key_ops: keyOps, alg, ...publicKey };
   for (const name of Object.keys(jwk)) if (jwk[name] === undefined) delete jwk[name];
-  if (keyOps !== undefined) Object.freeze(keyOps);
+  Object.freeze(keyOps);
   return Object.freeze(jwk);
 }
 

@@ -145,8 +145,8 @@ function toOctets(member: unknown): Buffer | undefined {
 /** RFC 7518 section 2, Base64urlUInt. Leading zero octets, which it forbids and some issuers send, do not count. */
 function toUnsigned(member: unknown): Buffer | undefined {
   const octets = toOctets(member);
-  const start = octets?.findIndex((octet) => octet !== 0) ?? -1;
-  return start < 0 ? octets?.subarray(-1) : octets?.subarray(start);
+  // Where all are zero, -1: the last one stays.
+  return octets?.subarray(octets.findIndex((octet) => octet !== 0));
 }
 
 function bitLength(unsigned: Buffer): number {

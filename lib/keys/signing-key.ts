@@ -43,7 +43,7 @@ export class SigningKey {
     this.jwk = jwk;
     this.#algs = algs;
     this.#material = material;
-    this.#form = JSON.stringify([jwk.kid ?? null, jwk.alg ?? null, jwk.use ?? null, material]);
+    this.#form = JSON.stringify([jwk.kid, jwk.alg, jwk.use, material]);
   }
 
   /** @internal */

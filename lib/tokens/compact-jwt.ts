@@ -27,10 +27,10 @@ export interface CompactJwt {
 export function parseCompactJwt(token: unknown): CompactJwt {
   if (typeof token !== 'string') throw new MalformedTokenError();
   if (token.length > MAX_TOKEN_LENGTH) throw new MalformedTokenError('The access token is too long');
-  // A fourth part is in what stands for the third, and no base64url.
+  // A text without any dot has no second one either. A fourth part is in what stands for the third, and no base64url.
   const payloadStart = token.indexOf('.') + 1;
   const signatureStart = token.indexOf('.', payloadStart) + 1;
-  if (payloadStart === 0 || signatureStart === 0) throw new MalformedTokenError();
+  if (signatureStart === 0) throw new MalformedTokenError();
   const opened = openHeader(token.slice(0, payloadStart - 1));
   const claims = parseJsonObject(decode(token.slice(payloadStart, signatureStart - 1)));
   if (!claims) throw new MalformedTokenError('The payload of the access token is not a JSON object');

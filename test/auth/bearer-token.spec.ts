@@ -47,6 +47,9 @@ describe('parseAuthorization', () => {
 
   it.each([
     'bearer\tabc',
+    'Bearer/abc',
+    'Bearer"abc"',
+    'Bearer=',
     'Bearer,',
     'Bearer "a b"',
     'Bearer ,abc',

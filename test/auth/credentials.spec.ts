@@ -26,10 +26,11 @@ const tokenIn = (type: string, ...args: unknown[]): string | undefined => {
 
 describe('the token of an HTTP request', () => {
   it.each([
-    ['Express', httpRequest(bearer('abc'), ['Authorization', 'Bearer abc'])],
+    ['Express', httpRequest(bearer('abc'), ['Host', 'x', 'Authorization', 'Bearer abc', 'Accept', '*/*'])],
     ['Fastify', { ...httpRequest(bearer('abc')), raw: { rawHeaders: ['authorization', 'Bearer abc'] } }],
     ['an adapter without raw headers', httpRequest(bearer('abc'))],
     ['an adapter with lists', httpRequest({ authorization: ['Bearer abc'] })],
+    ['an adapter with lists that have holes', httpRequest({ authorization: [undefined, 'Bearer abc', null] })],
     ['fetch', { method: 'GET', headers: new Headers(bearer('abc')) }],
   ])('comes from the header: %s', (_, request) => {
     expect(tokenIn('http', request, {})).toBe('abc');
@@ -39,6 +40,7 @@ describe('the token of an HTTP request', () => {
   it.each([
     ['no headers at all', {}],
     ['no Authorization', httpRequest({ host: 'x' }, ['Host', 'x'])],
+    ['no Authorization of fetch', { method: 'GET', headers: new Headers({ host: 'x' }) }],
     ['another scheme', httpRequest({ authorization: 'Basic x' })],
     ['a header that a middleware took away', httpRequest({}, ['Authorization', 'Bearer abc'])],
     ['the query alone', { ...httpRequest({}), query: { access_token: 'abc' } }],
@@ -117,6 +119,9 @@ describe('the token of a WebSocket', () => {
       { handshake: { headers: bearer('abc'), auth: {} }, request: httpRequest(bearer('abc')) },
     ],
     ['the auth object of socket.io', { handshake: { headers: {}, auth: { token: 'abc' } } }],
+    ['the same in bytes', { handshake: { headers: {}, auth: { token: Buffer.from('abc') } } }],
+    ['the header beside an empty token', { handshake: { headers: bearer('abc'), auth: { token: '' } } }],
+    ['the header beside no token', { handshake: { headers: bearer('abc'), auth: { token: null } } }],
     ['the upgrade request that the application kept', { upgradeReq: httpRequest(bearer('abc')) }],
     ['the same under another name', { request: httpRequest(bearer('abc')) }],
   ])('comes with %s', (_, client) => {
@@ -127,6 +132,7 @@ describe('the token of a WebSocket', () => {
     ['a bare client', {}],
     ['an empty handshake', { handshake: { headers: {}, auth: {} } }],
     ['an empty token', { handshake: { headers: {}, auth: { token: '' } } }],
+    ['an empty token in bytes', { handshake: { headers: {}, auth: { token: Buffer.alloc(0) } } }],
     ['no token', { handshake: { headers: {}, auth: { token: null } } }],
     ['a token in the query', { handshake: { headers: {}, auth: {}, query: { token: 'abc' } } }],
   ])('is absent with %s', (_, client) => {

@@ -1,7 +1,13 @@
+import { ParseIntPipe, type ExecutionContext } from '@nestjs/common';
+import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
 import { describe, expect, it } from 'vitest';
-import { Authenticated, Claims, Public } from '../../lib/auth/decorators.js';
+import { z } from 'zod';
+import { AccessToken, Authenticated, Claims, Public } from '../../lib/auth/decorators.js';
+import { attachTo } from '../../lib/auth/request-context.js';
 import type { AuthenticatedOptions } from '../../lib/auth/route-options.js';
+import type { Verification } from '../../lib/auth/verification.js';
 import { JwksConfigurationError } from '../../lib/core/errors.js';
+import { contextOf, httpRequest } from './support/contexts.js';
 
 describe('@Authenticated', () => {
   it.each<[string, unknown]>([
@@ -84,8 +90,81 @@ describe('@Authenticated', () => {
   });
 });
 
+interface Parameter {
+  readonly data: unknown;
+  readonly pipes: readonly unknown[];
+  readonly factory: (data: unknown, context: ExecutionContext) => unknown;
+}
+
+/** What Nest finds at a parameter, and asks when the handler is about to be called. */
+function parameterOf(decorate: ParameterDecorator): Parameter {
+  class Controller {
+    handle(_: unknown): void {}
+  }
+  decorate(Controller.prototype, 'handle', 0);
+  const [parameter] = Object.values(Reflect.getMetadata(ROUTE_ARGS_METADATA, Controller, 'handle') as object);
+  return parameter as Parameter;
+}
+
+function valueOf(decorate: ParameterDecorator, context: ExecutionContext): unknown {
+  const { data, factory } = parameterOf(decorate);
+  return factory(data, context);
+}
+
+/** A request that our guard let in, and one that it did not see. */
+function contexts(claims: object): { admitted: ExecutionContext; foreign: ExecutionContext } {
+  const verification = { accessToken: 'abc', auth: { claims }, user: undefined } as unknown as Verification;
+  const request = httpRequest({});
+  attachTo(request, verification, async (error) => error);
+  const foreign = { ...httpRequest({}), auth: { claims } };
+  return { admitted: contextOf('http', [request]), foreign: contextOf('http', [foreign]) };
+}
+
 describe('@Claims', () => {
+  const claims = { sub: 'alice', level: '3', realm_access: { roles: ['admin'] } };
+  const { admitted, foreign } = contexts(claims);
+  const Level = z.coerce.number();
+  const Order = z.object({ level: Level });
+
   it('refuses an empty name', () => {
     expect(() => Claims('')).toThrow(JwksConfigurationError);
+  });
+
+  it.each<[string, ParameterDecorator, unknown]>([
+    ['all claims', Claims(), claims],
+    ['a claim by name', Claims('sub'), 'alice'],
+    ['a claim by path', Claims('realm_access.roles'), ['admin']],
+    ['a claim that is not there', Claims('tenant'), undefined],
+    ['all claims, for a pipe', Claims(ParseIntPipe), claims],
+    ['a claim, for a pipe', Claims('level', ParseIntPipe), '3'],
+  ])('gives %s', (_, decorate, value) => {
+    expect(valueOf(decorate, admitted)).toEqual(value);
+  });
+
+  it('gives what a schema makes of all claims, or of one', async () => {
+    await expect(valueOf(Claims(Order), admitted)).resolves.toEqual({ level: 3 });
+    await expect(valueOf(Claims('level', Level), admitted)).resolves.toBe(3);
+  });
+
+  it.each<[string, ParameterDecorator, unknown[]]>([
+    ['alone', Claims(ParseIntPipe), [ParseIntPipe]],
+    ['after a name', Claims('level', ParseIntPipe), [ParseIntPipe]],
+    ['after a schema', Claims(Order, ParseIntPipe), [ParseIntPipe]],
+    ['after both', Claims('level', Level, ParseIntPipe), [ParseIntPipe]],
+    ['nowhere', Claims('level', Level), []],
+  ])('hands pipes on: %s', (_, decorate, pipes) => {
+    expect(parameterOf(decorate).pipes).toEqual(pipes);
+  });
+
+  it('gives nothing, and asks no schema, where our guard let nothing in', () => {
+    for (const decorate of [Claims(), Claims('sub'), Claims(Order)]) expect(valueOf(decorate, foreign)).toBeUndefined();
+  });
+});
+
+describe('@AccessToken', () => {
+  it('gives the token that was verified, and nothing where none was', () => {
+    const { admitted, foreign } = contexts({ sub: 'alice' });
+    expect(valueOf(AccessToken(), admitted)).toBe('abc');
+    expect(valueOf(AccessToken(), foreign)).toBeUndefined();
   });
 });

@@ -3,7 +3,13 @@ import { AuthGuard } from '@nestjs/passport';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { JwksStrategy } from '../../lib/auth/jwks.strategy.js';
 import { recall } from '../../lib/auth/request-context.js';
-import { JwksConnectionError, TokenExpiredError, TokenRefusedError } from '../../lib/core/errors.js';
+import {
+  InvalidClaimError,
+  JwksConnectionError,
+  TokenExpiredError,
+  TokenRefusedError,
+  type TokenError,
+} from '../../lib/core/errors.js';
 import { settle } from '../support/manual-clock.js';
 import { bearer, contextOf, httpRequest } from './support/contexts.js';
 import { FakeJwks } from './support/fake-jwks.js';
@@ -60,6 +66,45 @@ describe('JwksStrategy', () => {
     expect(await run(new FakeJwks().refuse('any', bug), httpRequest(bearer('any')))).toEqual([['error', bug]]);
   });
 
+  it('ends with what a request throws that cannot be read, and does not count it as a refused token', async () => {
+    const jwks = new FakeJwks();
+    const bug = new TypeError('bug');
+    const request = {
+      get headers(): unknown {
+        throw bug;
+      },
+    };
+    expect(await run(jwks, request)).toEqual([['error', bug]]);
+    expect(jwks.reported).toEqual([]);
+  });
+
+  it('takes the token where `tokenFrom` finds it, and from nowhere else', async () => {
+    const jwks = new FakeJwks().trust('good');
+    jwks.settings.tokenFrom = ({ headers }: { headers: Record<string, string> }) => headers['x-token'] ?? null;
+    expect(await run(jwks, httpRequest({ 'x-token': 'good' }))).toEqual([
+      ['success', expect.anything(), expect.anything()],
+    ]);
+    expect(await run(jwks, httpRequest(bearer('good')))).toEqual([
+      ['fail', expect.objectContaining({ code: 'token_missing' }), 401],
+    ]);
+  });
+
+  it('refuses claims that do not fit later, in the words of the guard, and counts them', async () => {
+    const jwks = new FakeJwks().trust('good');
+    jwks.settings.realm = 'orders';
+    const request = httpRequest(bearer('good'));
+    await run(jwks, request);
+    const headers: unknown[] = [];
+    const context = contextOf('http', [request, { header: (...args: unknown[]) => headers.push(args) }]);
+    const fault = new InvalidClaimError('tenant');
+    const answer = await recall(context)?.refuse?.(fault, context);
+    expect(answer).toMatchObject({ status: 401, response: { code: 'claim_invalid' }, cause: fault });
+    expect(headers).toEqual([['WWW-Authenticate', expect.stringMatching(/^Bearer realm="orders", error="invalid_to/)]]);
+    expect(jwks.reported).toEqual(['claim_invalid']);
+    const other = new Error('other');
+    await expect(recall(context)?.refuse?.(other as TokenError, context)).resolves.toBe(other);
+  });
+
   it('verifies each time: a request may be the handshake of a client that stays', async () => {
     const jwks = new FakeJwks().trust('good');
     const request = httpRequest(bearer('good'));
@@ -85,6 +130,28 @@ describe('JwksStrategy', () => {
     }
     process.off('unhandledRejection', note);
     expect(escaped).toEqual([]);
+  });
+});
+
+describe("AuthGuard('jwks')", () => {
+  const jwks = new FakeJwks();
+  beforeEach(() => new JwksStrategy(jwks.asService()).onModuleInit());
+  const headers: unknown[] = [];
+  beforeEach(() => headers.splice(0));
+  const http = (sent: Record<string, unknown>) =>
+    contextOf('http', [httpRequest(sent), { header: (...args: unknown[]) => headers.push(args) }]);
+
+  it('leaves the answer to validate where that throws one, without a challenge', async () => {
+    const chosen = new ForbiddenException('No licence');
+    jwks.refuse('any', new TokenRefusedError(undefined, { cause: chosen }));
+    await expect(new (AuthGuard('jwks'))().canActivate(http(bearer('any')))).rejects.toBe(chosen);
+    expect(headers).toEqual([]);
+  });
+
+  it('says why also where it is the default strategy', async () => {
+    const guard = new (AuthGuard())({ defaultStrategy: 'jwks' });
+    await expect(guard.canActivate(http({}))).rejects.toMatchObject({ response: { code: 'token_missing' } });
+    expect(headers).toEqual([['WWW-Authenticate', 'Bearer']]);
   });
 });
 

@@ -50,6 +50,14 @@ describe('messageExceptionOf', () => {
   });
 
   it.each([
+    ['getMap', { getMap: () => ({}) }],
+    ['get', { get: () => [] }],
+  ])('takes for gRPC nothing that has `%s` alone', async (_, context) => {
+    const exception = await exceptionFor(error, 'rpc', context);
+    expect((exception as RpcException).getError()).toEqual(payload);
+  });
+
+  it.each([
     ['ws', new WsException('Banned')],
     ['rpc', new RpcException({ status: 'error', message: 'Banned' })],
   ])('hands on what validate threw for the transport: %s', async (type, chosen) => {

@@ -71,6 +71,14 @@ describe('JwkSet.parse', () => {
     expect(refusalOf({ keys })).toMatchObject({ message: 'The JWK Set has 1001 keys, more than 1000', bridged: true });
   });
 
+  it('G5: reads no entry of a list that is too long', () => {
+    let looks = 0;
+    const keys = Array.from({ length: 1_001 }, () => rsa);
+    Object.defineProperty(keys, 0, { get: () => (looks += 1) });
+    expect(refusalOf({ keys }).message).toBe('The JWK Set has 1001 keys, more than 1000');
+    expect(looks).toBe(0);
+  });
+
   it('R17: drops one bad entry of each kind beside a good key', async () => {
     const { privateJwk } = await testKey('ES256', 'private');
     const deep = JSON.parse(`${'['.repeat(50_000)}${']'.repeat(50_000)}`);
@@ -155,6 +163,11 @@ describe('JwkSet.get', () => {
       expect(set.select({ kid, alg: 'RS256' })).toBeUndefined();
     },
   );
+
+  it('finds no key without kid for a caller who has none', () => {
+    const { kid: _, ...withoutKid } = rsa;
+    expect(parse(withoutKid).get(undefined as never)).toBeUndefined();
+  });
 
   it('finds a key whose kid is the name of a property of every object', () => {
     const set = parse({ ...rsa, kid: '__proto__' }, { ...ec, kid: 'constructor' });
@@ -242,6 +255,11 @@ describe('JwkSet.reusing', () => {
       expect(next).not.toBe(previous);
       expect(next.get('rsa')).not.toBe(previous.get('rsa'));
     }
+  });
+
+  it('is a set of its own where a key is gone, even the last one', () => {
+    const previous = parse(rsa, ec);
+    expect([...parse(rsa).reusing(previous)]).toEqual([previous.get('rsa')]);
   });
 
   it('is a set of its own where the order or the dropped entries differ', () => {

@@ -92,6 +92,11 @@ describe('what a canonical token must be', () => {
     malformed(`${header}.${header}A`);
   });
 
+  it('C3: looks at nothing of a text with one dot, though all but its last character is a header and a payload', () => {
+    // "YQ" is a letter, and no JSON.
+    expect(() => parseCompactJwt(`${encode(header)}.YQA`)).toThrow(new MalformedTokenError().message);
+  });
+
   it('C6: lets no part of a single character, or one over a multiple of four, pass', () => {
     for (const part of alphabet) malformed(`${encode(header)}.${encode({})}.${part}`);
     for (const part of alphabet) malformed(`${encode(header)}.${encode({})}.AAAA${part}`);
@@ -300,6 +305,14 @@ describe('the header', () => {
     // One that was refused leaves nothing behind.
     malformed(rawToken({ alg: 'RS256', kid: 'b', crit: [] }));
     malformed(rawToken({ alg: 'RS256', kid: 'b', crit: [] }));
+  });
+
+  it('is decoded once for tokens that have the same, one after the other', () => {
+    const [first, second, other] = ['a', 'a', 'b'].map((kid, index) =>
+      parseCompactJwt(rawToken({ alg: 'RS256', kid }, { index })),
+    );
+    expect(second?.header).toBe(first?.header);
+    expect(other?.header).not.toBe(first?.header);
   });
 });
 

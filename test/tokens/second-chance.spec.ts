@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { JwkSetCache, type JwkSetCacheSettings } from '../../lib/cache/jwk-set-cache.js';
 import { InvalidSignatureError, JwksConnectionError } from '../../lib/core/errors.js';
 import { JwksEvents } from '../../lib/core/events.js';
@@ -50,6 +50,16 @@ describe('a bad signature', () => {
     await expect(verify(await signToken(after, CLAIMS))).rejects.toBeInstanceOf(InvalidSignatureError);
     expect(keys.refreshes).toEqual([{ seen: held, because: 'bad-signature' }]);
     expect(keys.refreshes[0]?.seen).toBe(held);
+  });
+
+  it('costs one verification where the newer keys are the same', async () => {
+    const [before, after] = await materials();
+    const { verify } = verifierOf(setOf(before));
+    const forged = await signToken(after, CLAIMS);
+    const checks = vi.spyOn(crypto.subtle, 'verify');
+    await expect(verify(forged)).rejects.toBeInstanceOf(InvalidSignatureError);
+    expect(checks).toHaveBeenCalledOnce();
+    checks.mockRestore();
   });
 
   it('is tried once more under new material of the same kid', async () => {

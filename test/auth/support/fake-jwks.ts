@@ -9,15 +9,19 @@ export class FakeJwks {
   readonly asked: Asked[] = [];
   readonly reported: string[] = [];
   readonly settings: { tokenFrom?: (request: never) => string | null; realm?: string } = {};
-  private readonly known = new Map<string, () => Promise<unknown>>();
+  private readonly known = new Map<string, () => unknown>();
 
   /** From now on `token` has these claims and belongs to this user. */
   trust(token: string, claims: Record<string, unknown> = { sub: token }, user: unknown = { name: token }): this {
-    this.known.set(token, async () => ({
-      accessToken: token,
-      auth: { claims, header: { alg: 'ES256' }, issuer: undefined, key: {} },
-      user,
-    }));
+    const verification = verificationOf(token, claims, user);
+    this.known.set(token, async () => verification);
+    return this;
+  }
+
+  /** The same, answered at once: what `JwksService` does with a token that was verified before. */
+  trustAtOnce(token: string, claims: Record<string, unknown> = { sub: token }): this {
+    const verification = verificationOf(token, claims, { name: token });
+    this.known.set(token, () => verification);
     return this;
   }
 
@@ -27,7 +31,7 @@ export class FakeJwks {
     return this;
   }
 
-  async authenticate(token: string, options: unknown): Promise<unknown> {
+  authenticate(token: string, options: unknown): unknown {
     this.asked.push([token, options]);
     return (this.known.get(token) ?? (() => Promise.reject(new InvalidSignatureError())))();
   }
@@ -39,4 +43,8 @@ export class FakeJwks {
   asService(): JwksService {
     return this as unknown as JwksService;
   }
+}
+
+function verificationOf(accessToken: string, claims: Record<string, unknown>, user: unknown): unknown {
+  return { accessToken, auth: { claims, header: { alg: 'ES256' }, issuer: undefined, key: {} }, user };
 }
