@@ -19,6 +19,7 @@ export const EQUIVALENT = [
   { file: 'tokens/claims.ts', code: 'iat !== undefined', what: 'is true', reason: NOTHING_COMPARES },
   { file: 'tokens/claims.ts', code: 'isString(member)', what: 'is true', reason: TYPE_CHECKER },
   { file: 'tokens/claims.ts', code: 'isString(audience)', what: 'is true', reason: TYPE_CHECKER },
+  { file: 'auth/context-state.ts', code: 'this.kind === undefined', what: 'is false', reason: 'only saves time' },
   { file: 'tokens/claims.ts', code: 'Object.isFrozen(payload)', what: 'is false', reason: 'only saves time' },
   { file: 'tokens/token-verifier.ts', code: 'rules === seen.rules', what: 'is false', reason: 'only saves time' },
   {
@@ -77,6 +78,13 @@ export const EQUIVALENT = [
     code: 'name.length === AUTHORIZATION.length',
     what: 'is true',
     reason: 'only saves time: no text of another length is "authorization" in lower case',
+  },
+  {
+    file: 'auth/passport-refusal.ts',
+    code: 'isObject(key)',
+    what: 'is true',
+    near: 'kept.set(key',
+    reason: 'for the type checker alone: every fault that is refused is an object',
   },
   {
     file: 'auth/passport-refusal.ts',
