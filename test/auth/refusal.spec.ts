@@ -178,4 +178,10 @@ describe('httpExceptionOf', () => {
     expect(ownAnswer(error)).toBeUndefined();
     expect(exceptionOf(new TokenRefusedError(undefined, { cause: new Error('x') })).getStatus()).toBe(401);
   });
+
+  it('is not that of an error which only looks like ours', () => {
+    const error = Object.assign(new Error('x', { cause: new ForbiddenException() }), { code: 'token_refused' });
+    expect(ownAnswer(error)).toBeUndefined();
+    expect(ownAnswer(undefined)).toBeUndefined();
+  });
 });
