@@ -14,6 +14,8 @@ export const EQUIVALENT = [
     reason: 'for the type checker alone: the map knows nothing but strings, by identity',
   },
   { file: 'keys/key-material.ts', code: '0', what: 'is undefined', reason: EMPTY },
+  { file: 'auth/refusal.ts', code: "''", what: 'is undefined', reason: TYPE_CHECKER },
+  { file: 'auth/refusal.ts', code: "'retryAfter' in error", what: 'is true', reason: TYPE_CHECKER },
   { file: 'tokens/claims.ts', code: 'exp !== undefined', what: 'is true', reason: NOTHING_COMPARES },
   { file: 'tokens/claims.ts', code: 'nbf !== undefined', what: 'is true', reason: NOTHING_COMPARES },
   { file: 'tokens/claims.ts', code: 'iat !== undefined', what: 'is true', reason: NOTHING_COMPARES },
