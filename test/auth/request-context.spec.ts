@@ -56,7 +56,8 @@ describe('what a request was let in with', () => {
   });
 
   it('is nothing where there is nobody to keep it', () => {
-    expect(recall(contextOf('rpc', ['data', undefined]))).toBeUndefined();
+    for (const carrier of [undefined, null, 'text', 1])
+      expect(recall(contextOf('rpc', ['data', carrier]))).toBeUndefined();
     expect(() => attachTo(undefined, verification, refuse)).not.toThrow();
   });
 });
