@@ -58,6 +58,7 @@ describe('what a request was let in with', () => {
   it('is nothing where there is nobody to keep it', () => {
     for (const carrier of [undefined, null, 'text', 1])
       expect(recall(contextOf('rpc', ['data', carrier]))).toBeUndefined();
+    expect(carrierOf(contextOf('http', [undefined, {}]))).toBeUndefined();
     expect(() => attachTo(undefined, verification, refuse)).not.toThrow();
   });
 });
