@@ -21,6 +21,12 @@ export const EQUIVALENT = [
     what: 'is true',
     reason: 'for the type checker alone: where it is not, there is no number',
   },
+  {
+    file: 'auth/request-context.ts',
+    code: '!carrier',
+    what: 'is false',
+    reason: 'for the type checker alone: where there is no carrier, there is no state',
+  },
   { file: 'tokens/claims.ts', code: 'exp !== undefined', what: 'is true', reason: NOTHING_COMPARES },
   { file: 'tokens/claims.ts', code: 'nbf !== undefined', what: 'is true', reason: NOTHING_COMPARES },
   { file: 'tokens/claims.ts', code: 'iat !== undefined', what: 'is true', reason: NOTHING_COMPARES },

@@ -16,7 +16,8 @@ describe('graphqlExceptionOf', () => {
       'Service Unavailable',
       'The keys that verify access tokens are not available',
     ],
-  ])('says code and status in `extensions`, and no `statusCode`: %s', (fault, Exception, status, name, message) => {
+  ])('says code and status in `extensions`, and no `statusCode`: %s', (...row) => {
+    const [fault, Exception, status, name, message] = row;
     const exception = exceptionOf(fault);
     expect(exception).toBeInstanceOf(Exception);
     expect(exception).toMatchObject({ cause: fault, extensions: { code: fault.code, status } });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { attachIn, attachTo, carrierOf, detachFrom, recall, scopeOf } from '../../lib/auth/request-context.js';
 import type { ClaimsRefuser, Verification } from '../../lib/auth/verification.js';
 import { Public } from '../../lib/auth/decorators.js';
-import { contextOf, httpRequest, natsContext } from './support/contexts.js';
+import { contextOf, httpRequest, natsContext, type Place } from './support/contexts.js';
 
 const verification = {
   accessToken: 'abc',
@@ -57,7 +57,18 @@ describe('what a request was let in with', () => {
     const shared = httpRequest({});
     attachTo(shared, verification, refuse);
     expect(recall(contextOf('http', [shared], { controller: Open }))?.verification).toBe(verification);
-    expect(recall(contextOf('graphql', [{}, {}, { req: shared }, {}], { controller: Open }))).toBeUndefined();
+    const field = (place: Place) => recall(contextOf('graphql', [{}, {}, { req: shared }, {}], place));
+    expect(field({ controller: Open })).toBeUndefined();
+    class Mixed {
+      open(): void {}
+      closed(): void {}
+    }
+    Public()(Mixed.prototype, 'open', Object.getOwnPropertyDescriptor(Mixed.prototype, 'open')!);
+    expect(field({ controller: Mixed, handler: Mixed.prototype.open })).toBeUndefined();
+    expect(field({ controller: Mixed, handler: Mixed.prototype.closed })?.verification).toBe(verification);
+    const bare = contextOf('graphql', [{}, {}, { req: shared }, {}]);
+    const nowhere = Object.assign(bare, { getClass: () => undefined, getHandler: () => undefined });
+    expect(recall(nowhere)?.verification).toBe(verification);
   });
 
   it('is not what somebody else put on the request', () => {
