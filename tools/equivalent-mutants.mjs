@@ -83,4 +83,23 @@ export const EQUIVALENT = [
     near: 'kept.get(key)',
     reason: 'for the type checker alone: a WeakMap has nothing under what is no object',
   },
+  {
+    file: 'auth/context-state.ts',
+    code: 'this.kind === undefined',
+    what: 'is false',
+    reason: 'only saves a map, which can hold the first decision as well',
+  },
+  {
+    file: 'auth/refusal.ts',
+    code: "''",
+    what: 'is undefined',
+    near: 'quotable(',
+    reason: 'for the type checker alone: every parameter has a value',
+  },
+  {
+    file: 'auth/refusal.ts',
+    code: "'retryAfter' in error",
+    what: 'is true',
+    reason: 'for the type checker alone: a member that is not there is undefined',
+  },
 ];

@@ -34,11 +34,11 @@ export function parseAuthorization(value: string): string | undefined {
   if (start === to || TOKEN_CHARS[value.charCodeAt(start)]) return undefined;
   if (value.charCodeAt(start) !== SPACE) throw new MalformedTokenError();
 
-  const first = skip(value, start, to, (code) => code === SPACE);
+  const first = skip(value, start, (code) => code === SPACE);
   const credential = value.slice(first, to);
   if (isSingle(credential)) return credential;
-  const last = skip(credential, 0, credential.length, (code) => TOKEN68_CHARS[code] === true);
-  const end = skip(credential, last, credential.length, (code) => code === EQUALS);
+  const last = skip(credential, 0, (code) => TOKEN68_CHARS[code] === true);
+  const end = skip(credential, last, (code) => code === EQUALS);
   throw last > 0 && isSeparator(credential.charCodeAt(end)) ? new AmbiguousTokenError() : new MalformedTokenError();
 }
 
@@ -62,12 +62,13 @@ export function assertHarmless(authorization: unknown): void {
 function withoutBlanks(value: string): [from: number, to: number] {
   let to = value.length;
   while (isBlank(value.charCodeAt(to - 1))) to -= 1;
-  return [skip(value, 0, to, isBlank), to];
+  return [skip(value, 0, isBlank), to];
 }
 
-function skip(value: string, from: number, to: number, matches: (code: number) => boolean): number {
+/** Nothing matches NaN, which stands before the first character and behind the last. */
+function skip(value: string, from: number, matches: (code: number) => boolean): number {
   let index = from;
-  while (index < to && matches(value.charCodeAt(index))) index += 1;
+  while (matches(value.charCodeAt(index))) index += 1;
   return index;
 }
 

@@ -177,5 +177,7 @@ describe('httpExceptionOf', () => {
     expect(exceptionOf(error).getStatus()).toBe(401);
     expect(ownAnswer(error)).toBeUndefined();
     expect(exceptionOf(new TokenRefusedError(undefined, { cause: new Error('x') })).getStatus()).toBe(401);
+    const foreign = Object.assign(new Error('x', { cause: new ForbiddenException() }), { code: 'token_refused' });
+    for (const error of [foreign, undefined, null, 'text']) expect(ownAnswer(error)).toBeUndefined();
   });
 });
