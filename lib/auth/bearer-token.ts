@@ -65,7 +65,7 @@ function withoutBlanks(value: string): [from: number, to: number] {
   return [skip(value, 0, isBlank), to];
 }
 
-/** Nothing matches NaN, which stands before the first character and behind the last. */
+/** Past the end there is no character that matches anything. */
 function skip(value: string, from: number, matches: (code: number) => boolean): number {
   let index = from;
   while (matches(value.charCodeAt(index))) index += 1;

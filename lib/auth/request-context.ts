@@ -78,7 +78,7 @@ export function attachIn(
   verification: Verification,
   refuse: ClaimsRefuser,
 ): void {
-  attach(carrier, verification, refuse, context.getType<string>() === 'ws' ? context.getHandler() : undefined);
+  attach(carrier, verification, refuse, context.getHandler());
 }
 
 function attach(carrier: unknown, verification: Verification, refuse: ClaimsRefuser, handler: unknown): void {

@@ -19,7 +19,7 @@ export interface RequestState {
   verification: Verification | undefined;
   /** By whom its claims are refused later: the guard or the strategy that let it in. */
   refuse: ClaimsRefuser | undefined;
-  /** Of a client of a gateway, which stays: the handler that the verification was for. */
+  /** The handler that the verification was for: the client of a gateway stays for others. */
   handler: unknown;
   /** Made for it, whether it was let in or not. */
   verifications: SharedVerification | undefined;

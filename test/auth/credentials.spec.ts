@@ -124,7 +124,7 @@ describe('the token of a WebSocket', () => {
     ['the header beside no token', { handshake: { headers: bearer('abc'), auth: { token: null } } }],
     ['the upgrade request that the application kept', { upgradeReq: httpRequest(bearer('abc')) }],
     ['the same under another name', { request: httpRequest(bearer('abc')) }],
-    ['the same under the name that Express has for it', { req: httpRequest(bearer('abc')) }],
+    ['the same under a third name', { req: httpRequest(bearer('abc')) }],
   ])('comes with %s', (_, client) => {
     expect(tokenIn('ws', client, { any: 'data' }, 'pattern')).toBe('abc');
   });

@@ -1,11 +1,14 @@
 import { ParseIntPipe, type ExecutionContext } from '@nestjs/common';
 import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
+import { Reflector } from '@nestjs/core';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { AccessToken, Authenticated, Claims, Public } from '../../lib/auth/decorators.js';
 import { attachTo } from '../../lib/auth/request-context.js';
-import type { AuthenticatedOptions } from '../../lib/auth/route-options.js';
+import { routeMetadataOf } from '../../lib/auth/route-metadata.js';
+import { verifyOptionsOf, type AuthenticatedOptions } from '../../lib/auth/route-options.js';
 import type { Verification } from '../../lib/auth/verification.js';
+import { isFixed } from '../../lib/client/fixed-options.js';
 import { JwksConfigurationError } from '../../lib/core/errors.js';
 import { contextOf, httpRequest } from './support/contexts.js';
 
@@ -56,6 +59,26 @@ describe('@Authenticated', () => {
       expect(() => Authenticated({ [option]: undefined })).toThrow(expect.objectContaining({ option }));
     },
   );
+
+  it('takes a copy of its options: a list that is changed later changes no rule', () => {
+    const lists = { scopes: ['a'], anyScope: ['b'], audience: ['c'], issuer: ['d'], claims: { org: 'acme' } };
+    class Controller {
+      handle(): void {}
+    }
+    Authenticated(lists)(Controller);
+    for (const list of [lists.scopes, lists.anyScope, lists.audience, lists.issuer]) list.push('other');
+    Object.assign(lists.claims, { org: 'other' });
+    const options = routeMetadataOf(contextOf('http', [{}], { controller: Controller }), new Reflector());
+    expect(options).toEqual({
+      scopes: ['a'],
+      anyScope: ['b'],
+      audience: ['c'],
+      issuer: ['d'],
+      claims: { org: 'acme' },
+    });
+    expect(verifyOptionsOf(options as AuthenticatedOptions)).toEqual({ audience: ['c'], issuer: ['d'] });
+    expect(isFixed(verifyOptionsOf(options as AuthenticatedOptions) ?? {})).toBe(true);
+  });
 
   it('asks for a token where `optional` is undefined', () => {
     expect(() => Authenticated({ optional: undefined })).not.toThrow();

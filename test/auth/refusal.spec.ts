@@ -177,7 +177,11 @@ describe('httpExceptionOf', () => {
     expect(exceptionOf(error).getStatus()).toBe(401);
     expect(ownAnswer(error)).toBeUndefined();
     expect(exceptionOf(new TokenRefusedError(undefined, { cause: new Error('x') })).getStatus()).toBe(401);
-    const foreign = Object.assign(new Error('x', { cause: new ForbiddenException() }), { code: 'token_refused' });
-    for (const error of [foreign, undefined, null, 'text']) expect(ownAnswer(error)).toBeUndefined();
+  });
+
+  it('is not that of an error which only looks like ours', () => {
+    const error = Object.assign(new Error('x', { cause: new ForbiddenException() }), { code: 'token_refused' });
+    expect(ownAnswer(error)).toBeUndefined();
+    expect(ownAnswer(undefined)).toBeUndefined();
   });
 });

@@ -50,13 +50,24 @@ describe('what a request was let in with', () => {
     expect(client.handshake.auth).toEqual({ token: 'abc' });
   });
 
+  it('is given on a public route too, where something else let it in, but for fields of a GraphQL query, which share a request', () => {
+    class Open {}
+    Public()(Open);
+    const shared = httpRequest({});
+    attachTo(shared, verification, refuse);
+    expect(recall(contextOf('http', [shared], { controller: Open }))?.verification).toBe(verification);
+    expect(recall(contextOf('graphql', [{}, {}, { req: shared }, {}], { controller: Open }))).toBeUndefined();
+  });
+
   it('is not what somebody else put on the request', () => {
     const forged = { ...httpRequest({}), auth: { claims: { sub: 'mallory' } }, user: { id: 0 } };
     expect(recall(contextOf('http', [forged, {}]))).toBeUndefined();
   });
 
   it('is nothing where there is nobody to keep it', () => {
-    expect(recall(contextOf('rpc', ['data', undefined]))).toBeUndefined();
+    for (const carrier of [undefined, null, 'text', 1])
+      expect(recall(contextOf('rpc', ['data', carrier]))).toBeUndefined();
+    expect(carrierOf(contextOf('http', [undefined, {}]))).toBeUndefined();
     expect(() => attachTo(undefined, verification, refuse)).not.toThrow();
   });
 });
