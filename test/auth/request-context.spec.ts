@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { describe, expect, it } from 'vitest';
 import { attachIn, attachTo, carrierOf, detachFrom, recall, scopeOf } from '../../lib/auth/request-context.js';
 import type { ClaimsRefuser, Verification } from '../../lib/auth/verification.js';
+import { Public } from '../../lib/auth/decorators.js';
 import { contextOf, httpRequest, natsContext } from './support/contexts.js';
 
 const verification = {
