@@ -96,13 +96,6 @@ export const EQUIVALENT = [
     file: 'auth/passport-refusal.ts',
     code: 'isObject(key)',
     what: 'is true',
-    near: 'kept.set(key',
-    reason: 'for the type checker alone: every fault that is refused is an object',
-  },
-  {
-    file: 'auth/passport-refusal.ts',
-    code: 'isObject(key)',
-    what: 'is true',
     near: 'kept.get(key)',
     reason: 'for the type checker alone: a WeakMap has nothing under what is no object',
   },

@@ -94,6 +94,17 @@ describe('JwksAuthGuard, and what it reports', () => {
   });
 });
 
+describe('JwksAuthGuard, beside guards of other kinds', () => {
+  it('decides once for each kind, in whatever order they are asked', async () => {
+    const kinds = [new FakeJwks(), new FakeJwks(), new FakeJwks()];
+    const guards = kinds.map((jwks) => guardOf(jwks));
+    const context = http({});
+    for (const guard of [...guards, ...guards, ...guards.toReversed()])
+      await expect(guard.canActivate(context)).rejects.toMatchObject({ response: { code: 'token_missing' } });
+    expect(kinds.map(({ reported }) => reported)).toEqual([['token_missing'], ['token_missing'], ['token_missing']]);
+  });
+});
+
 describe('JwksAuthGuard, and where the token is', () => {
   const tokenFrom = ({ data, headers }: { data?: { token?: string }; headers: Record<string, string> }) =>
     data?.token ?? headers['x-token'] ?? null;

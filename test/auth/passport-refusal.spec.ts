@@ -133,6 +133,12 @@ describe('answerThroughAuthGuard', () => {
     });
   });
 
+  it('takes a reason that is no object as it comes', () => {
+    const refusal = refusalOf(expired)!;
+    const exception = httpExceptionOf(refusal, expired);
+    expect(() => keepRefusal({ refusal, exception }, 'No auth token', undefined)).not.toThrow();
+  });
+
   it('answers once, however often it is asked to', async () => {
     keep(expired);
     const Guard = newAuthGuard(new UnauthorizedException());
