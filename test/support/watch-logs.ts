@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import type { Logger } from '@nestjs/common';
-import { CompactSign } from 'jose';
+import { CompactSign } from 'jose/jws/compact/sign';
 import { afterAll, expect } from 'vitest';
 import { LogWatch, OUR_LOGGER } from './log-watch.js';
 
