@@ -84,8 +84,9 @@ function httpAuthorization(request: unknown, original: unknown = request): reado
 }
 
 function httpHeader(request: unknown, original: unknown = request): unknown {
-  const { rawHeaders, raw } = fieldsOf(original);
-  assertSentOnce(rawHeaders ?? fieldsOf(raw)['rawHeaders']);
+  const node = fieldsOf(original);
+  // Fastify keeps Node's request as `raw`. Only looked for where it may be: with Express each look is dear.
+  assertSentOnce(node['rawHeaders'] ?? fieldsOf(node['raw'])['rawHeaders']);
   const { headers } = fieldsOf(request);
   return headers instanceof Headers ? headers.get(AUTHORIZATION) : fieldsOf(headers)[AUTHORIZATION];
 }

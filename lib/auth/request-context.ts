@@ -51,13 +51,19 @@ export function carrierOf(context: ExecutionContext): object | undefined {
  * @internal
  */
 export function scopeOf(context: ExecutionContext, request: unknown): object {
-  const { method, headers } = fieldsOf(request);
-  const upgrade = fieldsOf(headers)['upgrade'];
-  const staying = typeof upgrade === 'string' && upgrade.toLowerCase() === 'websocket';
-  const exchange = typeof method === 'string' && !staying && context.getType<string>() !== 'ws';
   const state = stateOf(context);
-  state.scope = exchange ? (request as object) : (state.scope ?? context);
+  state.scope = isExchange(request, context) ? request : (state.scope ?? context);
   return state.scope;
+}
+
+function isExchange(request: unknown, context: ExecutionContext): request is object {
+  const type = context.getType<string>();
+  if (type === 'ws') return false;
+  // That of an HTTP route is one: nothing needs to be read of it, which is dear with Express.
+  if (type === 'http' && isObject(request) && request === requestOf(context)) return true;
+  const { method, headers } = fieldsOf(request);
+  const { upgrade } = fieldsOf(headers);
+  return typeof method === 'string' && !(typeof upgrade === 'string' && upgrade.toLowerCase() === 'websocket');
 }
 
 /** The third of four arguments of a resolver, the second of three of a reference resolver. */

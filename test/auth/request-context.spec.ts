@@ -90,12 +90,18 @@ describe('for how long a verification holds', () => {
     expect(scopeOf(contextOf(type, [request]), request)).toBe(request);
   });
 
+  it('for a whole request of an HTTP route, whatever is in it', () => {
+    for (const request of [httpRequest({ upgrade: 'websocket' }), { headers: {} }])
+      expect(scopeOf(contextOf('http', [request, {}]), request)).toBe(request);
+  });
+
   it.each([
     ['a gateway', 'ws', httpRequest({})],
     ['a subscription', 'graphql', httpRequest({ upgrade: 'WebSocket' })],
     ['a request that the application made up', 'graphql', { headers: { authorization: 'Bearer abc' } }],
     ['a message', 'rpc', natsContext(undefined)],
     ['no request', 'http', undefined],
+    ['what a subclass takes for the request', 'http', { headers: {} }],
   ])('for one message of %s', (_, type, request) => {
     const context = contextOf(type, []);
     expect(scopeOf(context, request)).toBe(context);
