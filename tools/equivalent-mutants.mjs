@@ -99,4 +99,11 @@ export const EQUIVALENT = [
     near: 'kept.get(key)',
     reason: 'for the type checker alone: a WeakMap has nothing under what is no object',
   },
+  {
+    file: 'auth/upgrade-request.ts',
+    code: 'isObject(client)',
+    what: 'is true',
+    near: '.get(client)',
+    reason: 'for the type checker alone: a WeakMap has nothing under what is no object',
+  },
 ];
