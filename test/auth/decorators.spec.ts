@@ -80,6 +80,17 @@ describe('@Authenticated', () => {
     expect(isFixed(verifyOptionsOf(options as AuthenticatedOptions) ?? {})).toBe(true);
   });
 
+  it('keeps no rule that was not given', () => {
+    class Controller {}
+    Authenticated({ scopes: ['a'] })(Controller);
+    const options = routeMetadataOf(contextOf('http', [{}], { controller: Controller }), new Reflector());
+    expect(Object.keys(options)).toEqual(['scopes']);
+  });
+
+  it.each(['acme', 3, 0, true, false, null, () => true])('takes %s for the rule of a claim', (rule) => {
+    expect(() => Authenticated({ claims: { org: rule } })).not.toThrow();
+  });
+
   it('asks for a token where `optional` is undefined', () => {
     expect(() => Authenticated({ optional: undefined })).not.toThrow();
   });

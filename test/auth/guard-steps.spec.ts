@@ -1,5 +1,6 @@
 import { ForbiddenException, type ExecutionContext } from '@nestjs/common';
 import { Reflector, type HttpAdapterHost } from '@nestjs/core';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { describe, expect, it } from 'vitest';
 import { Authenticated } from '../../lib/auth/decorators.js';
 import { JwksAuthGuard } from '../../lib/auth/jwks-auth.guard.js';
@@ -78,6 +79,29 @@ describe('JwksAuthGuard, where nothing has to be waited for', () => {
     };
     const decision = guardOf(jwks).canActivate(http(bearer('old')));
     await expect(decision).rejects.toMatchObject({ response: { code: 'token_expired' } });
+  });
+});
+
+describe('JwksAuthGuard, and what a route asks for', () => {
+  it.each([{ audience: 'invoices' }, { issuer: 'https://id.example.com/' }])(
+    'asks what a subclass says of issuer and audience: %j',
+    (asked) => {
+      class Elsewhere extends JwksAuthGuard {
+        protected override getOptions(): AuthenticatedOptions {
+          return asked;
+        }
+      }
+      const jwks = new FakeJwks().trustAtOnce('good');
+      expect(guardOf(jwks, Elsewhere).canActivate(http(bearer('good')))).toBe(true);
+      expect(jwks.asked).toEqual([['good', asked]]);
+    },
+  );
+
+  it('asks for a token where Nest names neither class nor handler', async () => {
+    const nowhere = (headers: Record<string, string>) => new ExecutionContextHost([httpRequest(headers), {}]);
+    const guard = guardOf(new FakeJwks().trustAtOnce('good'));
+    await expect(guard.canActivate(nowhere({}))).rejects.toMatchObject({ response: { code: 'token_missing' } });
+    expect(guard.canActivate(nowhere(bearer('good')))).toBe(true);
   });
 });
 
