@@ -100,6 +100,12 @@ export const EQUIVALENT = [
     reason: 'for the type checker alone: a WeakMap has nothing under what is no object',
   },
   {
+    file: 'auth/shared-verification.ts',
+    code: 'some === others',
+    what: 'is false',
+    reason: 'only saves time: the same options ask for the same',
+  },
+  {
     file: 'auth/upgrade-request.ts',
     code: 'isObject(client)',
     what: 'is true',

@@ -52,6 +52,12 @@ describe('scopesOf', () => {
     await expect(judged).rejects.toMatchObject({ code: 'insufficient_scope', scopes: ['a'], cause: thrown });
   });
 
+  it('names no cause where there is none', async () => {
+    const error: unknown = await Promise.resolve(judgeRoute({}, { scopes: ['a'] })).catch((fault: unknown) => fault);
+    expect(error).toMatchObject({ code: 'insufficient_scope' });
+    expect(Object.hasOwn(error as object, 'cause')).toBe(false);
+  });
+
   it('asks no function for a route that asks for no scope', async () => {
     const from = () => {
       throw new Error('asked');
