@@ -91,8 +91,8 @@ export class JwksService {
   }
 
   /** `verify` and `validate` with the user that they make; at once, throwing too, where nothing has to be waited for. @internal */
-  authenticate(token: string, options?: VerifyOptions): MaybePromise<Authentication> {
-    return this.runtime.authenticator.authenticate(token, options);
+  authenticate(token: string, options?: VerifyOptions, connection?: object): MaybePromise<Authentication> {
+    return this.runtime.authenticator.authenticate(token, options, connection);
   }
 
   /** Tells of a refusal that never reached `authenticate`, or that came after it. @internal */

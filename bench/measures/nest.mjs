@@ -46,12 +46,13 @@ async function startServers(start, { sheet, platform, issuer, specimens }) {
 }
 
 async function measure(lab, sheet, { group, running, requests }) {
-  const seconds = lab.pick({ full: 0.8, quick: 0.3 });
+  // Many short rounds: the speed of a shared machine changes within seconds, and those of one round are compared.
+  const seconds = lab.pick({ full: 0.35, quick: 0.3 });
   const contenders = running.map(({ contender, child, port }) => ({
     name: contender.name,
     run: () => burden(child, { port, requests, seconds, ...SHAPE }),
   }));
-  const samples = await interleave(contenders, lab.pick({ full: { rounds: 7, warmups: 2 }, quick: { rounds: 1 } }));
+  const samples = await interleave(contenders, lab.pick({ full: { rounds: 17, warmups: 4 }, quick: { rounds: 1 } }));
   for (const { contender } of running) {
     const rounds = samples.get(contender.name);
     const bad = rounds.reduce((sum, round) => sum + round.bad, 0);

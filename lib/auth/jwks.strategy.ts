@@ -69,7 +69,7 @@ export class JwksStrategy extends PassportStrategy implements OnModuleInit {
   }
 
   private async admit(request: unknown): Promise<Verification> {
-    const verification = await verifyToken(this.jwks, await this.requireToken(request));
+    const verification = await verifyToken(this.jwks, await this.requireToken(request), {}, request);
     attachTo(request, verification, this.refuseClaims);
     return verification;
   }

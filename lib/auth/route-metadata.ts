@@ -48,11 +48,13 @@ export function isPublic(context: ExecutionContext): boolean {
 
 /** The metadata of the handler or, without any, of its class; read once for each pair of them. @internal */
 export function routeMetadataOf(context: ExecutionContext, reflector: Reflector): RouteMetadata {
-  const targets = [context.getHandler(), context.getClass()].filter((target) => typeof target === 'function');
-  const [handler, controller] = [context.getHandler() ?? NOBODY, context.getClass() ?? NOBODY];
+  const handler = context.getHandler() ?? NOBODY;
+  const controller = context.getClass() ?? NOBODY;
   const controllers = remembered.get(handler) ?? new WeakMap<object, RouteMetadata>();
-  const metadata =
-    controllers.get(controller) ?? reflector.getAllAndOverride<RouteMetadata | undefined>(KEY, targets) ?? PLAIN;
+  const known = controllers.get(controller);
+  if (known) return known;
+  const targets = [handler, controller].filter((target) => typeof target === 'function');
+  const metadata = reflector.getAllAndOverride<RouteMetadata | undefined>(KEY, targets) ?? PLAIN;
   controllers.set(controller, metadata);
   remembered.set(handler, controllers);
   return metadata;

@@ -1,5 +1,6 @@
 import type { MaybePromise } from '../core/maybe-promise.js';
 import type { JwksService } from '../jwks.service.js';
+import { fieldsOf, isObject } from './fields.js';
 import { verifyOptionsOf, type AuthenticatedOptions } from './route-options.js';
 import type { Verification } from './verification.js';
 import { requestStateOf } from './request-state.js';
@@ -25,7 +26,7 @@ export function verifyOnce(
   }
   let verification: MaybePromise<Verification>;
   try {
-    verification = verifyToken(jwks, accessToken, options);
+    verification = verifyToken(jwks, accessToken, options, scope);
   } catch (error) {
     verification = Promise.reject(error);
   }
@@ -33,13 +34,15 @@ export function verifyOnce(
   return verification;
 }
 
-/** Throws at once where nothing has to be waited for. @internal */
+/** Throws at once where nothing has to be waited for. `request` is what has the token, as far as that is known. @internal */
 export function verifyToken(
   jwks: JwksService,
   accessToken: string,
-  options: AuthenticatedOptions = {},
+  options: AuthenticatedOptions,
+  request: unknown,
 ): MaybePromise<Verification> {
-  return jwks.authenticate(accessToken, verifyOptionsOf(options));
+  const { socket } = fieldsOf(request);
+  return jwks.authenticate(accessToken, verifyOptionsOf(options), isObject(socket) ? socket : undefined);
 }
 
 function asksAlike(some: AuthenticatedOptions, others: AuthenticatedOptions): boolean {

@@ -29,12 +29,15 @@ export class Authenticator {
     this.tokens = new TokenJudge(parts);
   }
 
-  /** At once where nothing has to be waited for, as for most tokens that were verified before; what it then refuses is thrown. */
-  authenticate(token: string, options?: VerifyOptions): MaybePromise<Authentication> {
+  /**
+   * At once where nothing has to be waited for, as for most tokens that were verified before; what it then refuses is thrown. `connection`
+   * is what brought the token.
+   */
+  authenticate(token: string, options?: VerifyOptions, connection?: object): MaybePromise<Authentication> {
     const { verified, rejected } = this.parts.channels;
     const isWatched = verified.observed || rejected.observed;
     const startedAt = isWatched ? this.parts.clock.monotonic() : undefined;
-    const given: TokenCase = { token, options, startedAt, jwt: undefined, issuer: undefined };
+    const given: TokenCase = { token, options, connection, startedAt, jwt: undefined, issuer: undefined };
     if (!isWatched) return this.tokens.judge(given);
     try {
       const made = this.tokens.judge(given);

@@ -31,6 +31,8 @@ export interface TokenJudgeParts {
 export interface TokenCase {
   readonly token: string;
   readonly options: VerifyOptions | undefined;
+  /** What brought it. */
+  readonly connection: object | undefined;
   readonly startedAt: number | undefined;
   jwt: Pick<VerifiedToken, 'header' | 'issuer'> | undefined;
   issuer: string | undefined;
@@ -48,9 +50,13 @@ export class TokenJudge {
   /** Answers, or throws, at once where nothing has to be waited for: of a token that was verified before. */
   judge(given: TokenCase): MaybePromise<Authentication> {
     const { cache, trusted } = this.parts;
-    const digest = cache && TokenCache.digest(given.token);
+    const { token, connection } = given;
+    const digest = cache && TokenCache.digest(token, connection);
     const seen = digest === undefined ? undefined : cache?.get(digest);
-    if (seen) return this.judgeSeen(given, seen, digest);
+    if (seen && digest !== undefined) {
+      if (connection) TokenCache.remember(token, digest, connection);
+      return this.judgeSeen(given, seen, digest);
+    }
     const jwt = parseCompactJwt(given.token);
     given.jwt = jwt;
     const found = trusted(jwt.issuer);
@@ -59,7 +65,7 @@ export class TokenJudge {
       : this.judgeAnew(found, given, jwt, digest);
   }
 
-  private judgeSeen(given: TokenCase, seen: SeenToken, digest: string | undefined): MaybePromise<Authentication> {
+  private judgeSeen(given: TokenCase, seen: SeenToken, digest: string): MaybePromise<Authentication> {
     given.jwt = seen.verified;
     const found = this.parts.trusted(seen.verified.issuer);
     return isPromise(found)
@@ -71,7 +77,7 @@ export class TokenJudge {
     chain: IssuerChain,
     given: TokenCase,
     seen: SeenToken,
-    digest: string | undefined,
+    digest: string,
   ): MaybePromise<Authentication> {
     given.issuer = chain.issuer;
     const rules = chain.rulesFor(seen.verified.issuer, given.options);

@@ -1,3 +1,5 @@
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
 import 'reflect-metadata';
 import { describe, expect, it } from 'vitest';
 import { attachIn, attachTo, carrierOf, detachFrom, recall, scopeOf } from '../../lib/auth/request-context.js';
@@ -74,6 +76,16 @@ describe('what a request was let in with', () => {
   it('is not what somebody else put on the request', () => {
     const forged = { ...httpRequest({}), auth: { claims: { sub: 'mallory' } }, user: { id: 0 } };
     expect(recall(contextOf('http', [forged, {}]))).toBeUndefined();
+  });
+
+  it("is kept with Node's request as with any other, under whatever prototype", () => {
+    for (const prototype of [IncomingMessage.prototype, Object.create(IncomingMessage.prototype) as object]) {
+      const request = Object.setPrototypeOf(new IncomingMessage(new Socket()), prototype) as object;
+      const other = new IncomingMessage(new Socket());
+      attachTo(request, verification, refuse);
+      expect(recall(contextOf('http', [request, {}]))).toMatchObject({ verification, refuse });
+      expect(recall(contextOf('http', [other, {}]))).toBeUndefined();
+    }
   });
 
   it('is nothing where there is nobody to keep it', () => {

@@ -37,6 +37,8 @@ export class Side {
   private readonly service: JwksService;
   private readonly remixed: Record<string, unknown> = {};
   private readonly answers: VerifiedToken[] = [];
+  /** Each brings some of the tokens. */
+  private readonly connections = [{}, {}] as const;
   private turn = 0;
   private begun = 0;
   private outcomes: Outcome[] = [];
@@ -188,7 +190,7 @@ export class Side {
       this.answers.push(verified);
       return toldOfToken(verified);
     }
-    const authentication = await this.service.authenticate(token, options);
+    const authentication = await this.service.authenticate(token, options, this.connections[index % 2]);
     this.answers.push(authentication.auth);
     return toldOfAuthentication(authentication);
   }

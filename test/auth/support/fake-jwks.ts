@@ -7,6 +7,8 @@ type Asked = readonly [token: string, options: unknown];
 /** The side of `JwksService` that the guard and the strategy see: knows the tokens it was told of, and remembers what it was asked. */
 export class FakeJwks {
   readonly asked: Asked[] = [];
+  /** What brought the tokens. */
+  readonly connections: unknown[] = [];
   readonly reported: string[] = [];
   readonly settings: { tokenFrom?: (request: never) => string | null; realm?: string } = {};
   private readonly known = new Map<string, () => unknown>();
@@ -31,8 +33,9 @@ export class FakeJwks {
     return this;
   }
 
-  authenticate(token: string, options: unknown): unknown {
+  authenticate(token: string, options: unknown, connection: unknown): unknown {
     this.asked.push([token, options]);
+    this.connections.push(connection);
     return (this.known.get(token) ?? (() => Promise.reject(new InvalidSignatureError())))();
   }
 
