@@ -53,6 +53,12 @@ export const EQUIVALENT = [
     what: 'is false',
     reason: 'only saves time',
   },
+  {
+    file: 'tokens/token-cache.ts',
+    code: 'familiar.of(connection)?.digest !== digest',
+    what: 'is true',
+    reason: 'only saves time: what is kept again is the same',
+  },
   { file: 'tokens/token-verifier.ts', code: 'isPromise(found)', what: 'is true', reason: 'only saves time' },
 
   {

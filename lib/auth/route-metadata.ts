@@ -1,4 +1,4 @@
-import type { ExecutionContext } from '@nestjs/common';
+import type { ExecutionContext, Type } from '@nestjs/common';
 import type { Reflector } from '@nestjs/core';
 import { JwksConfigurationError } from '../core/errors.js';
 import { fixRouteOptions, type AuthenticatedOptions } from './route-options.js';
@@ -53,8 +53,8 @@ export function routeMetadataOf(context: ExecutionContext, reflector: Reflector)
   const controllers = remembered.get(handler) ?? new WeakMap<object, RouteMetadata>();
   const known = controllers.get(controller);
   if (known) return known;
-  const targets = [handler, controller].filter((target) => typeof target === 'function');
-  const metadata = reflector.getAllAndOverride<RouteMetadata | undefined>(KEY, targets) ?? PLAIN;
+  const metadata =
+    reflector.getAllAndOverride<RouteMetadata | undefined>(KEY, [handler, controller] as Type[]) ?? PLAIN;
   controllers.set(controller, metadata);
   remembered.set(handler, controllers);
   return metadata;
