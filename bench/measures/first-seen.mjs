@@ -11,8 +11,8 @@ const CONTENDERS = [
   'bare-crypto',
 ];
 
-/** Tokens of a round, and milliseconds that it may take. With 64 at once they are gone three times as fast. */
-const FULL = { 1: { count: 1_500, within: 400 }, 64: { count: 4_000, within: 400 } };
+/** Tokens of a round, and milliseconds that it may take. With 64 at once they are gone twice as fast. */
+const FULL = { 1: { count: 1_000, within: 300 }, 64: { count: 3_000, within: 300 } };
 const QUICK = { count: 300, within: 200 };
 
 /** Tokens that nobody has seen before: what a verification costs in full. */

@@ -4,7 +4,7 @@ import { qualify } from './first-seen.mjs';
 import { sizeName } from './key-lookup.mjs';
 
 const COUNT = 1_000;
-const ROUNDS = { full: 5, quick: 1 };
+const ROUNDS = { full: 4, quick: 1 };
 const WARMUPS = 2;
 
 /** What a token costs as there is more to keep: keys in the set, trusted issuers. */

@@ -16,7 +16,7 @@ export const keyLookup = {
       tasks: 'looking-up',
       prepare: (child, { name, issuer, kids }) => child.call('prepare', { contender: name, issuer, kids }),
       run: (child, { name }) => child.call('lookUp', countOf(lab, name)),
-      rounds: lab.pick({ full: 7, quick: 1 }),
+      rounds: lab.pick({ full: 6, quick: 1 }),
       warmups: lab.pick({ full: 2, quick: 1 }),
     });
   },

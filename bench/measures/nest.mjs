@@ -52,7 +52,7 @@ async function measure(lab, sheet, { group, running, requests }) {
     name: contender.name,
     run: () => burden(child, { port, requests, seconds, ...SHAPE }),
   }));
-  const samples = await interleave(contenders, lab.pick({ full: { rounds: 17, warmups: 4 }, quick: { rounds: 1 } }));
+  const samples = await interleave(contenders, lab.pick({ full: { rounds: 15, warmups: 3 }, quick: { rounds: 1 } }));
   for (const { contender } of running) {
     const rounds = samples.get(contender.name);
     const bad = rounds.reduce((sum, round) => sum + round.bad, 0);
