@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -61,8 +61,21 @@ export class IdentityProvider {
   /** From now on it signs with new keys, and no longer publishes the old ones. */
   async rotateKeys(): Promise<void> {
     this.generation += 1;
-    const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' });
-    const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' });
+    // By way of PEM: a generated key that is exported as a JWK can wait for itself for ever in Node 20.
+    const privateKeyEncoding = { type: 'pkcs8', format: 'pem' } as const;
+    const publicKeyEncoding = { type: 'spki', format: 'pem' } as const;
+    const { privateKey: rsaPem } = generateKeyPairSync('rsa', {
+      modulusLength: 2048,
+      privateKeyEncoding,
+      publicKeyEncoding,
+    });
+    const { privateKey: ecPem } = generateKeyPairSync('ec', {
+      namedCurve: 'P-256',
+      privateKeyEncoding,
+      publicKeyEncoding,
+    });
+    const rsa = createPrivateKey(rsaPem).export({ format: 'jwk' });
+    const ec = createPrivateKey(ecPem).export({ format: 'jwk' });
     await this.serve([
       { ...rsa, kid: `rsa-${this.generation}`, alg: 'RS256', use: 'sig' },
       { ...ec, kid: `ec-${this.generation}`, alg: 'ES256', use: 'sig' },
