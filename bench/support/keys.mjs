@@ -1,25 +1,20 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createPublicKey, generateKeyPair, randomBytes } from 'node:crypto';
+import { promisify } from 'node:util';
 
-/**
- * As PEM, not as a KeyObject: to export that as a JWK locks what the end of its generation locks too, and where a garbage collection falls in
- * between Node 20 waits for itself for ever.
- */
-const PEM = {
-  privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-  publicKeyEncoding: { type: 'spki', format: 'pem' },
-};
+/** Not generateKeyPairSync: Node 20 may wait for itself for ever where a garbage collection falls into the export of such a key as a JWK. */
+const generate = promisify(generateKeyPair);
 
 const MAKE = {
-  RS256: () => generateKeyPairSync('rsa', { modulusLength: 2048, ...PEM }),
-  ES256: () => generateKeyPairSync('ec', { namedCurve: 'P-256', ...PEM }),
-  EdDSA: () => generateKeyPairSync('ed25519', PEM),
+  RS256: () => generate('rsa', { modulusLength: 2048 }),
+  ES256: () => generate('ec', { namedCurve: 'P-256' }),
+  EdDSA: () => generate('ed25519'),
 };
 
 export const ALGORITHMS = Object.keys(MAKE);
 
 /** A key that signs, its private half as a JWK so that it can be sent to another process. */
-export function signingKey(alg, kid = `${alg}-signs`) {
-  const privateKey = createPrivateKey(MAKE[alg]().privateKey);
+export async function signingKey(alg, kid = `${alg}-signs`) {
+  const { privateKey } = await MAKE[alg]();
   const jwk = { ...createPublicKey(privateKey).export({ format: 'jwk' }), kid, alg, use: 'sig' };
   return { kid, alg, jwk, private: privateKey.export({ format: 'jwk' }) };
 }

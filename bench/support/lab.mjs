@@ -21,7 +21,7 @@ export class Lab {
     process.once('exit', () => lab.close());
     lab.quick = quick;
     lab.idp = await Idp.start();
-    for (const alg of ALGORITHMS) lab.#keys.set(alg, { own: signingKey(alg), stranger: signingKey(alg) });
+    for (const alg of ALGORITHMS) lab.#keys.set(alg, { own: await signingKey(alg), stranger: await signingKey(alg) });
     return lab;
   }
 

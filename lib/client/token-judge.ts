@@ -57,7 +57,7 @@ export class TokenJudge {
       if (connection) TokenCache.remember(token, digest, connection);
       return this.judgeSeen(given, seen, digest);
     }
-    const jwt = parseCompactJwt(given.token);
+    const jwt = parseCompactJwt(token);
     given.jwt = jwt;
     const found = trusted(jwt.issuer);
     return isPromise(found)

@@ -49,7 +49,8 @@ describe('what the suite looks for in every log', () => {
 });
 
 const COMMON = `
-  import { createHmac, generateKeyPairSync } from 'node:crypto';
+  import { createHmac, generateKeyPair } from 'node:crypto';
+  import { promisify } from 'node:util';
   import { Logger } from '@nestjs/common';
   import { it } from 'vitest';
   import { TestIssuer } from 'nestjs-jwks/testing';
@@ -69,8 +70,9 @@ const PLANTED: Record<string, [code: string, leak: string | undefined]> = {
   token: [signed(`console.debug(token);`), 'a token, by console.debug'],
   stream: [signed(`process.stderr.write(token);`), 'a token, by process.stderr'],
   key: [
-    `${COMMON} it('x', () => {
-      const { d } = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
+    `${COMMON} it('x', async () => {
+      const { privateKey } = await promisify(generateKeyPair)('ed25519');
+      const { d } = privateKey.export({ format: 'jwk' });
       console.info('made ' + d);
     });`,
     'the private member d, by console.info',

@@ -1,12 +1,16 @@
 // Key sets of the fuzzer.
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPair } from 'node:crypto';
+import { promisify } from 'node:util';
 import { edited, encode, nested, ODD, signedBy } from './random.mjs';
+
+/** Not generateKeyPairSync: in Node 20 the export of such a key may wait for itself. */
+const generate = promisify(generateKeyPair);
 
 /** An issuer whose keys come and go, and keys that nobody should take. */
 export async function setMaterial(changing) {
   return {
-    attacker: generateKeyPairSync('ed25519'),
-    weak: generateKeyPairSync('rsa', { modulusLength: 1_024 }),
+    attacker: await generate('ed25519'),
+    weak: await generate('rsa', { modulusLength: 1_024 }),
     changingIssuer: changing.issuer,
     changingKeys: changing.jwks.keys,
     token: await changing.sign({}, { expiresIn: '1h' }),

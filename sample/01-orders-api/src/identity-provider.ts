@@ -1,7 +1,8 @@
-import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
+import { generateKeyPair } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { promisify } from 'node:util';
 
 export interface Client {
   readonly id: string;
@@ -15,6 +16,9 @@ export const warehouse: Client = { id: 'warehouse', secret: 'the secret of the w
 
 /** The orders API, as clients name it when they ask for a token (RFC 8707). */
 export const ORDERS_API = 'https://orders.example';
+
+/** Not generateKeyPairSync: in Node 20 the export of such a key may wait for itself. */
+const generate = promisify(generateKeyPair);
 
 /** Clients are configured and JWT access tokens are self-contained: there is nothing to store. */
 class NoStorage {
@@ -61,21 +65,10 @@ export class IdentityProvider {
   /** From now on it signs with new keys, and no longer publishes the old ones. */
   async rotateKeys(): Promise<void> {
     this.generation += 1;
-    // By way of PEM: a generated key that is exported as a JWK can wait for itself for ever in Node 20.
-    const privateKeyEncoding = { type: 'pkcs8', format: 'pem' } as const;
-    const publicKeyEncoding = { type: 'spki', format: 'pem' } as const;
-    const { privateKey: rsaPem } = generateKeyPairSync('rsa', {
-      modulusLength: 2048,
-      privateKeyEncoding,
-      publicKeyEncoding,
-    });
-    const { privateKey: ecPem } = generateKeyPairSync('ec', {
-      namedCurve: 'P-256',
-      privateKeyEncoding,
-      publicKeyEncoding,
-    });
-    const rsa = createPrivateKey(rsaPem).export({ format: 'jwk' });
-    const ec = createPrivateKey(ecPem).export({ format: 'jwk' });
+    const [rsa, ec] = [
+      await generate('rsa', { modulusLength: 2048 }),
+      await generate('ec', { namedCurve: 'P-256' }),
+    ].map(({ privateKey }) => privateKey.export({ format: 'jwk' }));
     await this.serve([
       { ...rsa, kid: `rsa-${this.generation}`, alg: 'RS256', use: 'sig' },
       { ...ec, kid: `ec-${this.generation}`, alg: 'ES256', use: 'sig' },
