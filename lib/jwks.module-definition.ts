@@ -4,8 +4,8 @@ import type { JwksModuleOptions } from './options/jwks-options.js';
 /** What is said of the module itself, beside its options. @publicApi */
 export interface JwksModuleExtras {
   /**
-   * `false`: only modules that import the one with the options can use the service, the guard and `@Authenticated()`: a guard is built in the
-   * module of the controller that it stands at.
+   * `false`: only modules that import the one with the options can use the service, the guard and
+   * `@Authenticated()`: a guard is built in the module of the controller that it stands at.
    *
    * @default true
    */
@@ -22,7 +22,8 @@ const definition = new ConfigurableModuleBuilder<JwksModuleOptions>({ moduleName
 export const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } = definition;
 
 /**
- * Token of the options, for tests that put others in their place: `overrideProvider(JWKS_MODULE_OPTIONS).useValue(issuer.options())`.
+ * Token of the options, for tests that put others in their place:
+ * `overrideProvider(JWKS_MODULE_OPTIONS).useValue(issuer.options())`.
  *
  * @publicApi
  */

@@ -52,13 +52,19 @@ export class JwksModule extends ConfigurableModuleClass implements OnModuleInit,
     super();
   }
 
-  /** Options that are at hand. They are checked when the application starts, not now, so that a test may put others in their place. */
+  /**
+   * Options that are at hand. They are checked when the application starts, not now, so that a test
+   * may put others in their place.
+   */
   static override forRoot(options: typeof OPTIONS_TYPE): DynamicModule {
     if (!isObject(options)) throw missing('forRoot', 'at least { issuer, audience }');
     return super.forRoot(options);
   }
 
-  /** Options that come from other providers: `useFactory` with `inject`, `useClass` or `useExisting` with a `JwksOptionsFactory`. */
+  /**
+   * Options that come from other providers: `useFactory` with `inject`, `useClass` or `useExisting`
+   * with a `JwksOptionsFactory`.
+   */
   static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
     const isComplete = isObject(options) && (options.useFactory ?? options.useClass ?? options.useExisting);
     if (!isComplete) throw missing('forRootAsync', 'useFactory, useClass or useExisting');
@@ -70,7 +76,8 @@ export class JwksModule extends ConfigurableModuleClass implements OnModuleInit,
     this.endLogs = logEvents(this.runtime.channels, this.runtime.clock, new Logger(JwksModule.name));
     const { prefetch } = this.runtime.settings;
     if (prefetch === 'required') await this.prefetchOrFail();
-    // What goes wrong in the background is told by events, and a start-up that fails for it would be a crash loop.
+    // What goes wrong in the background is told by events, and a start-up that fails for it would
+    // be a crash loop.
     else if (prefetch) this.runtime.prefetch().catch(() => undefined);
   }
 

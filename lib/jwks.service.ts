@@ -10,20 +10,15 @@ import type { JwksEvent } from './core/events.js';
 import type { MaybePromise } from './core/maybe-promise.js';
 import type { JwkSet } from './keys/jwk-set.js';
 import type { SigningKey } from './keys/signing-key.js';
-import type { VerifyOptions } from './options/verify-options.js';
+import type { JwksVerifyOptions } from './options/verify-options.js';
 import type { VerifiedToken } from './tokens/verified-token.js';
 
-/** Whose keys are meant. @publicApi */
-export interface IssuerSelection {
-  /** Which issuer is meant; needed where the module trusts several. */
-  issuer?: string;
-}
-
 /**
- * Verifies tokens and looks keys up, for the issuers of its `JwksModule`. Inject it by its class.
+ * Verifies tokens and looks up keys for the issuers of its `JwksModule`. Inject it by its class.
  *
- * Look-ups reject with `JwksConnectionError` or `InvalidJwkSetError` where no keys can be had, with `UntrustedIssuerError` where the issuer
- * that was named is none of the module's, and with `JwksConfigurationError` where none was named among several.
+ * Look-ups reject with `JwksConnectionError` or `InvalidJwkSetError` if no keys are available, with
+ * `UntrustedIssuerError` if the module does not trust the issuer, and with `JwksConfigurationError`
+ * if the module has several issuers and none was named.
  *
  * @publicApi
  */
@@ -40,42 +35,63 @@ export class JwksService {
   }
 
   /**
-   * Verifies a token: signature, issuer, audience, times, the rules of the options, and `validate`. Accepts and refuses what
-   * `@Authenticated()` does. Rejects with a `TokenError` that says why not.
+   * Verifies a token: signature, issuer, audience, times, the rules of the options, and `validate`.
+   * Accepts and refuses what `@Authenticated()` does. Rejects with a `TokenError` that says why
+   * not.
    */
-  async verify<C = JWTPayload>(token: string, options?: VerifyOptions): Promise<VerifiedToken<C>> {
+  async verify<C = JWTPayload>(token: string, options?: JwksVerifyOptions): Promise<VerifiedToken<C>> {
     const authentication = await this.authenticate(token, options);
-    return authentication.auth as unknown as VerifiedToken<C>;
+    return authentication.token as unknown as VerifiedToken<C>;
   }
 
-  /** The key of this kid; the set is fetched again, once, if it has none. Rejects with `SigningKeyNotFoundError`. */
-  async getSigningKey(kid: string, options?: IssuerSelection): Promise<SigningKey> {
-    return this.client(options?.issuer).getSigningKey(kid);
+  /**
+   * Returns the key with this kid. If the set lacks it, the set is fetched again, once. Needs a
+   * module with one issuer; use {@link client} otherwise.
+   *
+   * @throws SigningKeyNotFoundError (as a rejection) if the set lacks the kid after that.
+   */
+  async getSigningKey(kid: string): Promise<SigningKey> {
+    return this.client().getSigningKey(kid);
   }
 
-  /** The key that a token was signed with, by its `iss` and its header. Nothing else of the token is verified. */
+  /**
+   * The key that a token was signed with, by its `iss` and its header. Nothing else of the token is
+   * verified.
+   */
   async getSigningKeyFromJwt(token: string): Promise<SigningKey> {
     return this.runtime.authenticator.keyOf(token);
   }
 
-  /** All keys that can verify signatures: `use` is `sig` or absent. At least one, or it rejects. */
-  async getSigningKeys(options?: IssuerSelection & RefreshOptions): Promise<SigningKey[]> {
-    return this.client(options?.issuer).getSigningKeys(options);
+  /**
+   * Returns the keys that may verify signatures (`use` is `sig` or absent): at least one, or it
+   * rejects.
+   */
+  async getSigningKeys(options?: RefreshOptions): Promise<SigningKey[]> {
+    return this.client().getSigningKeys(options);
   }
 
-  /** The set, as it is held. */
-  async getJwkSet(options?: IssuerSelection & RefreshOptions): Promise<JwkSet> {
-    return this.client(options?.issuer).getJwkSet(options);
+  /** Returns the cached JWK Set, loaded if necessary. */
+  async getJwkSet(options?: RefreshOptions): Promise<JwkSet> {
+    return this.client().getJwkSet(options);
   }
 
-  /** The document straight from the source, unusable keys included, private members left out. What is held stays as it is. */
-  async fetchJwkSet(options?: IssuerSelection): Promise<JSONWebKeySet> {
-    return this.client(options?.issuer).fetchJwkSet();
+  /**
+   * Returns the document straight from the source, with the keys that this package cannot use and
+   * without private members. The cached set stays as it is.
+   */
+  async fetchJwkSet(): Promise<JSONWebKeySet> {
+    return this.client().fetchJwkSet();
   }
 
-  /** The same for one issuer. `issuer` may be left out where the module has one. Closed with the module. */
+  /**
+   * Returns a client for the keys of one issuer; this is how to name one where the module has
+   * several. It closes with the module.
+   *
+   * @throws JwksConfigurationError if `issuer` is missing and the module has several.
+   */
   client(issuer?: string): JwksClient {
-    // Throws at once where a name is needed; whether it is a trusted one shows when the client is used.
+    // Throws at once if a name is needed. Whether the issuer is trusted shows when the client is
+    // used.
     if (issuer === undefined) this.runtime.issuers.named(undefined);
     return new JwksClient(this.runtime, issuer);
   }
@@ -85,13 +101,21 @@ export class JwksService {
     return secretOrKeyProvider((token) => this.getSigningKeyFromJwt(token));
   }
 
-  /** For each issuer its state, kids, times and counters, as they are now; of those that a resolver function finds, the ones in use. */
+  /**
+   * For each issuer its state, kids, times and counters, as they are now; of those that a resolver
+   * function finds, the ones in use.
+   */
   status(): JwksStatus[] {
     return this.runtime.issuers.all().map((chain) => chain.status());
   }
 
-  /** `verify` and `validate` with the user that they make; at once, throwing too, where nothing has to be waited for. @internal */
-  authenticate(token: string, options?: VerifyOptions, connection?: object): MaybePromise<Authentication> {
+  /**
+   * `verify` and `validate` with the user that they make; at once, throwing too, where nothing has
+   * to be waited for.
+   *
+   * @internal
+   */
+  authenticate(token: string, options?: JwksVerifyOptions, connection?: object): MaybePromise<Authentication> {
     return this.runtime.authenticator.authenticate(token, options, connection);
   }
 

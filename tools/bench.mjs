@@ -1,4 +1,5 @@
-// Runs bench/ with what users would install: its locked packages, and this package as a tarball. What stands after `--` reaches it.
+// Runs bench/ with what users would install: its locked packages, and this package as a tarball.
+// What stands after `--` reaches it.
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,6 @@
-// Builds dist/ from lib/, from nothing: a file that was renamed must not survive in the package. TypeScript compiles; then the modules of
-// each entry become one file, since a hundred small ones take twice as long to load.
+// Builds dist/ from lib/, from nothing: a file that was renamed must not survive in the package.
+// TypeScript compiles; then the modules of each entry become one file, since a hundred small ones
+// take twice as long to load.
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -16,7 +17,7 @@ try {
   cpSync(compiled, dist, { recursive: true, filter: (path) => !/\.js(\.map)?$/.test(path) });
   await build({
     absWorkingDir: root,
-    entryPoints: [join(compiled, 'index.js'), join(compiled, 'testing', 'index.js')],
+    entryPoints: ['index.js', 'source.js', join('testing', 'index.js')].map((entry) => join(compiled, entry)),
     outdir: dist,
     outbase: compiled,
     chunkNames: 'shared-[hash]',

@@ -1,5 +1,5 @@
-// Mutants that no test can tell from the original, each with the reason. `what` narrows it to one of two, `near` to those of a line that
-// holds it.
+// Mutants that no test can tell from the original, each with the reason. `what` narrows it to one
+// of two, `near` to those of a line that holds it.
 const NOTHING_COMPARES = 'a comparison with undefined is one with NaN, which is false';
 const TYPE_CHECKER =
   'asked for the type checker alone: judgeTypes has refused anything else, or the next comparison does';

@@ -1,6 +1,7 @@
-// Sends mutated tokens and headers, and then mutated key sets, through running applications, on Express and on Fastify:
-// npm run fuzz [-- --seed=1 --count=100000 --sets=3000]. A good token in its own words is let in; anything else that is, a 5xx, an unheard
-// rejection or a heap that grows is told with its number (the same seed and number make the same case) and ends it with 1.
+// Sends mutated tokens and headers, and then mutated key sets, through running applications, on
+// Express and on Fastify: npm run fuzz [-- --seed=1 --count=100000 --sets=3000]. A good token in
+// its own words is let in; anything else that is, a 5xx, an unheard rejection or a heap that grows
+// is told with its number (the same seed and number make the same case) and ends it with 1.
 import { parseArgs } from 'node:util';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -37,7 +38,9 @@ console.log(`violations: ${violations.length}`);
 console.log(violations.length === 0 ? '1 passed, 0 failed' : '0 passed, 1 failed');
 process.exit(violations.length === 0 ? 0 : 1);
 
-/** Keys stay what they are: 200 for a good token, 400 or 401 for everything else, and never a 5xx. */
+/**
+ * Keys stay what they are: 200 for a good token, 400 or 401 for everything else, and never a 5xx.
+ */
 async function fuzzTokens() {
   const started = performance.now();
   const issuer = await TestIssuer.start({ audience: 'orders-api', alg: ['ES256', 'EdDSA', 'RS256'] });
@@ -85,8 +88,9 @@ function judgeHeap(marks) {
 }
 
 /**
- * Whatever an issuer publishes, nobody but its own keys lets a token in. 503 is right while the set that the fuzzer has just published
- * cannot be used: a kid that is not known is nobody's fault then.
+ * Whatever an issuer publishes, nobody but its own keys lets a token in. 503 is right while the set
+ * that the fuzzer has just published cannot be used: a kid that is not known is nobody's fault
+ * then.
  */
 async function fuzzSets() {
   const started = performance.now();

@@ -1,5 +1,6 @@
-// What an Authorization header of 16 kB costs, in whatever shape: npm run fuzz:headers [-- --rounds=400]
-// Asks the guard itself, in this process and warm, with the extractors that applications use too; tells median and slowest of each shape.
+// What an Authorization header of 16 kB costs, in whatever shape: npm run fuzz:headers [--
+// --rounds=400] Asks the guard itself, in this process and warm, with the extractors that
+// applications use too; tells median and slowest of each shape.
 import 'reflect-metadata';
 import { parseArgs } from 'node:util';
 import { NestFactory } from '@nestjs/core';
@@ -48,7 +49,10 @@ async function measure(title, options, good) {
   await app.close();
 }
 
-/** Milliseconds of the processor to the guard's answer: what other programs take does not count. Flat text, as a parser of HTTP makes it. */
+/**
+ * Milliseconds of the processor to the guard's answer: what other programs take does not count.
+ * Flat text, as a parser of HTTP makes it.
+ */
 async function cost(guard, shape, isGood) {
   const authorization = Buffer.from(shape, 'latin1').toString('latin1');
   const rawHeaders = ['Authorization', authorization];

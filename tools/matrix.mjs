@@ -26,7 +26,9 @@ for (const target of targets.length > 0 ? targets : [...NODES.map((major) => `no
 console.log(`\n${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`);
 process.exit(total.failed === 0 ? 0 : 1);
 
-/** The same checkout, run by another Node, which the package `node` brings into a temporary folder. */
+/**
+ * The same checkout, run by another Node, which the package `node` brings into a temporary folder.
+ */
 function onNode(major) {
   if (major === current) {
     suite(process.execPath, root);
@@ -37,7 +39,10 @@ function onNode(major) {
   suite(join(folder, 'node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node'), root);
 }
 
-/** A copy of the checkout where every @nestjs package is of another major version: types first, then the suite. */
+/**
+ * A copy of the checkout where every @nestjs package is of another major version: types first, then
+ * the suite.
+ */
 function onNest(major) {
   const folder = temporaryFolder(`nest-${major}`);
   cpSync(root, folder, {

@@ -1,4 +1,5 @@
-// What single checks there are to remove: every condition, operand, guarding call and listed name of a file, switched off one at a time.
+// What single checks there are to remove: every condition, operand, guarding call and listed name
+// of a file, switched off one at a time.
 import { parseAst } from 'vitest/node';
 
 const COMPARISONS = new Set(['===', '!==', '<', '>', '<=', '>=']);
@@ -37,7 +38,10 @@ export function instrument(file, source, firstId) {
   return { code: `const mutant = Number(process.env.JWKS_MUTANT);\n${inserted(source, edits)}`, mutants };
 }
 
-/** Without those that are no removal (always throwing), and those that the operands of the condition stand for. */
+/**
+ * Without those that are no removal (always throwing), and those that the operands of the condition
+ * stand for.
+ */
 function verdicts({ test, consequent }) {
   const throws = [consequent, consequent.body?.at(-1)].some((last) => last?.type === 'ThrowStatement');
   if (throws) return ['false'];
@@ -53,7 +57,9 @@ function isAnswer(node, parent) {
   return answers && (isNegation || (node.type === 'BinaryExpression' && COMPARISONS.has(node.operator)));
 }
 
-/** A call for its effect alone, such as `judgeTimes(claims)`: it throws, or it does nothing. */
+/**
+ * A call for its effect alone, such as `validateTimestamps(claims)`: it throws, or it does nothing.
+ */
 function isGuardingCall(node) {
   if (node.type !== 'ExpressionStatement') return false;
   const { type, argument } = node.expression;
@@ -75,7 +81,10 @@ function visit(node, look, parent) {
   }
 }
 
-/** At one place what closes comes before what opens, the innermost closing first and the outermost opening first. */
+/**
+ * At one place what closes comes before what opens, the innermost closing first and the outermost
+ * opening first.
+ */
 function inserted(source, edits) {
   const order = (edit) => (edit[2] <= edit[0] ? 0 : 1);
   const sorted = edits

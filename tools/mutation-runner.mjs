@@ -1,9 +1,13 @@
-// A process that runs specs with one mutant awake, replaced by a new one where a mutant hangs it or ends it.
+// A process that runs specs with one mutant awake, replaced by a new one where a mutant hangs it or
+// ends it.
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
 
-/** For one spec: a mutant may turn a loop into an endless one. More where the spec itself takes long, or nobody knows yet how long. */
-const PATIENCE = 60_000;
+/**
+ * For one spec: a mutant may turn a loop into an endless one. More where the spec itself takes
+ * long, or nobody knows yet how long.
+ */
+const MAX_WAIT_WHILE_STALE = 60_000;
 const SLOWER = 10;
 const PATIENCE_AT_FIRST = 600_000;
 
@@ -20,8 +24,9 @@ export class MutationRunner {
   }
 
   /**
-   * `milliseconds` are those of each spec where no mutant was awake, or nothing; `onPassed` hears of each spec that passes. Answers with the
-   * name of the test that fails, or what became of the process; '' where every spec passes.
+   * `milliseconds` are those of each spec where no mutant was awake, or nothing; `onPassed` hears
+   * of each spec that passes. Answers with the name of the test that fails, or what became of the
+   * process; '' where every spec passes.
    */
   async failureOf(id, specs, { milliseconds = new Map(), onPassed = () => {} } = {}) {
     const task = { id, specs, milliseconds, onPassed };
@@ -50,7 +55,7 @@ export class MutationRunner {
       };
       const watch = (spec) => {
         clearTimeout(timer);
-        const patience = Math.max(PATIENCE, SLOWER * milliseconds.get(spec) || PATIENCE_AT_FIRST);
+        const patience = Math.max(MAX_WAIT_WHILE_STALE, SLOWER * milliseconds.get(spec) || PATIENCE_AT_FIRST);
         timer = setTimeout(() => settle(`${spec}: timed out: it hangs`, true), patience);
       };
       child.once('exit', () => settle('the process ended', true));

@@ -1,5 +1,6 @@
-// Removes every single check of lib/tokens, lib/keys and lib/auth in turn, on a copy, and looks whether a test fails:
-// npm run test:mutation [-- --workers=2 --room=tokens --file=claims,json-object --alone --kills --equivalent]
+// Removes every single check of lib/tokens, lib/keys and lib/auth in turn, on a copy, and looks
+// whether a test fails: npm run test:mutation [-- --workers=2 --room=tokens
+// --file=claims,json-object --alone --kills --equivalent]
 import { cpSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -79,7 +80,10 @@ function staleDeclarations() {
   return EQUIVALENT.filter((each) => rooms.some((room) => each.file.startsWith(`${room}/`)) && !used.has(each));
 }
 
-/** Runs the mutants of a room, each until a test fails. None is awake before and after: what fails then would kill them all. */
+/**
+ * Runs the mutants of a room, each until a test fails. None is awake before and after: what fails
+ * then would kill them all.
+ */
 async function measured(room) {
   const start = performance.now();
   const all = mutants.get(room);

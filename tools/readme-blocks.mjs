@@ -1,11 +1,10 @@
-// The TypeScript examples of README.md, for the tests and the smoke test. An example may have an HTML comment right before it, which readers
-// don't see: its first line names the example's file and says how far it is tried, further lines are put before the code.
+// The TypeScript examples of README.md, for the tests and the smoke test. An example may have an
+// HTML comment right before it, which readers don't see: its first line names the example's file
+// and says how far it is tried, further lines are put before the code.
 //
-//   <!-- example: first/app.module.ts -->         type-checked under that name, so that examples can import each other
-//   <!-- example: verify.ts run                   run as well
-//   const token = await issuer.sign();
-//   -->
-//   <!-- example: orders.spec.ts test -->         run as well, by vitest
+// <!-- example: first/app.module.ts -->         type-checked under that name, so that examples can
+// import each other <!-- example: verify.ts run                   run as well const token = await
+// issuer.sign(); --> <!-- example: orders.spec.ts test -->         run as well, by vitest
 import { readFileSync } from 'node:fs';
 
 const FENCE =

@@ -9,10 +9,16 @@ export const root = fileURLToPath(new URL('..', import.meta.url));
 export const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 export const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
 
-/** npm by the very file that runs us where there is one: `npm` is a script of another name on Windows. */
+/**
+ * npm by the very file that runs us where there is one: `npm` is a script of another name on
+ * Windows.
+ */
 const npmCommand = process.env.npm_execpath ? [process.execPath, process.env.npm_execpath] : ['npm'];
 
-/** Runs to the end and answers with status and output; `{ show: true }` lets the output through as it comes. */
+/**
+ * Runs to the end and answers with status and output; `{ show: true }` lets the output through as
+ * it comes.
+ */
 export function run(command, args, { show = false, ...options } = {}) {
   const { status, stdout, stderr, error } = spawnSync(command, args, {
     cwd: root,

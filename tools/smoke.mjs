@@ -1,5 +1,6 @@
-// What a stranger gets: packs the package, installs the tarball in an empty project on each supported major of Nest, imports it both ways,
-// type-checks a consumer against its declarations (and those of everything they name), and runs the README's first route.
+// What a stranger gets: packs the package, installs the tarball in an empty project on each
+// supported major of Nest, imports it both ways, type-checks a consumer against its declarations
+// (and those of everything they name), and runs the README's first route.
 import { spawn } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -54,7 +55,8 @@ function install(major, folder, tarball) {
   npm(['install', '--no-audit', '--no-fund', tarball, ...nest, 'reflect-metadata', 'rxjs', ...types], { cwd: folder });
   for (const peer of Object.keys(manifest.peerDependenciesMeta ?? {}))
     assert.equal(existsSync(join(folder, 'node_modules', peer)), false, `${peer} is optional and was installed`);
-  // A project that Nest 11 generates is CommonJS, and requires what is an ES module; one of Nest 12 is an ES module itself.
+  // A project that Nest 11 generates is CommonJS, and requires what is an ES module; one of Nest 12
+  // is an ES module itself.
   writeFileSync(join(folder, 'first/package.json'), JSON.stringify({ type: major === '11' ? 'commonjs' : 'module' }));
   for (const each of ['types', 'refused', 'first'])
     writeFileSync(join(folder, each, 'tsconfig.json'), JSON.stringify(tsconfig(each)));

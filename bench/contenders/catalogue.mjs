@@ -1,10 +1,12 @@
-// Who takes part. The modules beside this file say how; here stands what they are called and what they can do.
+// Who takes part. The modules beside this file say how; here stands what they are called and what
+// they can do.
 
 /**
  * @typedef {object} Contender
  * @property {string} name of its module, and in the results
  * @property {string} title as people read it
- * @property {'ours' | 'rival' | 'floor'} kind a floor is what nobody can do without; it is not asked to refuse what it does not look at
+ * @property {'ours' | 'rival' | 'floor'} kind a floor is what nobody can do without; it is not
+ * asked to refuse what it does not look at
  */
 
 const everything = ['RS256', 'ES256', 'EdDSA'];

@@ -6,13 +6,19 @@ import { quantile } from '../support/statistics.mjs';
 import { qualifyServer } from '../support/statuses.mjs';
 import { AUDIENCE } from '../support/tokens.mjs';
 
-/** In milliseconds. As long that a refresh ahead of time, at four fifths, is answered within it, as it is in a life of ten minutes. */
+/**
+ * In milliseconds. As long that a refresh ahead of time, at four fifths, is answered within it, as
+ * it is in a life of ten minutes.
+ */
 const LIFETIME = 4_000;
 const IDP_TAKES = 500;
 const EVERY = 20;
 const CLIENTS = 4;
 
-/** A steady trickle of requests while the set runs out again and again, and the identity provider is in no hurry. */
+/**
+ * A steady trickle of requests while the set runs out again and again, and the identity provider is
+ * in no hurry.
+ */
 export const expiry = {
   id: 'expiry',
   title: `Requests while sets expire and the identity provider takes ${IDP_TAKES} ms`,
@@ -26,7 +32,8 @@ export const expiry = {
           sheet.miss('Express', contender, error);
         }
       }
-      // The first requests of a process are slow for reasons of their own, and so is the first one after a long rest.
+      // The first requests of a process are slow for reasons of their own, and so is the first one
+      // after a long rest.
       await Promise.all(running.map((each) => trickle(each, LIFETIME / 2)));
       lab.idp.delay = IDP_TAKES;
       const time = LIFETIME * lab.pick({ full: 5, quick: 1.5 });

@@ -11,7 +11,10 @@ const CONTENDERS = [
   'bare-crypto',
 ];
 
-/** Tokens of a round, and milliseconds that it may take. With 64 at once they are gone twice as fast. */
+/**
+ * Tokens of a round, and milliseconds that it may take. With 64 at once they are gone twice as
+ * fast.
+ */
 const FULL = { 1: { count: 1_000, within: 300 }, 64: { count: 3_000, within: 300 } };
 const QUICK = { count: 300, within: 200 };
 

@@ -3,7 +3,10 @@ import { withChildren } from '../support/child.mjs';
 import { startRedis } from '../support/redis.mjs';
 import { AUDIENCE } from '../support/tokens.mjs';
 
-/** In milliseconds: one of ten minutes would take an hour to see. Two processes that find a set too old at the same time are likelier in a short one. */
+/**
+ * In milliseconds: one of ten minutes would take an hour to see. Two processes that find a set too
+ * old at the same time are likelier in a short one.
+ */
 const LIFETIME = 5_000;
 const EVERY = 50;
 const SIZES = [1, 2, 4, 8];

@@ -2,10 +2,16 @@ import { lookups } from '../contenders/catalogue.mjs';
 import { compare } from '../support/compare.mjs';
 
 const SIZES = [1, 10, 100, 1_000];
-/** So many kids are asked for in turn, spread over the set: jwks-rsa fetches the whole set once for each. */
+/**
+ * So many kids are asked for in turn, spread over the set: jwks-rsa fetches the whole set once for
+ * each.
+ */
 const KIDS = 10;
 
-/** A warm look-up: the set is held, the kid is in it. All sizes in the same rounds, since they are compared too. */
+/**
+ * A warm look-up: the set is held, the kid is in it. All sizes in the same rounds, since they are
+ * compared too.
+ */
 export const keyLookup = {
   id: 'key-lookup',
   title: 'A warm key look-up, by the size of the set',
@@ -32,7 +38,10 @@ async function publish(lab, size) {
   return { size, issuer, kids: spread(keys.map(({ kid }) => kid)) };
 }
 
-/** As many as make a round of some tenths of a second: a shorter one says more of the machine's moods than of a look-up. */
+/**
+ * As many as make a round of some tenths of a second: a shorter one says more of the machine's
+ * moods than of a look-up.
+ */
 const COUNTS = { 'nestjs-jwks': 400_000, 'jwks-rsa': 100_000, jose: 30_000, 'get-jwks': 2_000 };
 
 function countOf(lab, name) {

@@ -46,7 +46,8 @@ async function startServers(start, { sheet, platform, issuer, specimens }) {
 }
 
 async function measure(lab, sheet, { group, running, requests }) {
-  // Many short rounds: the speed of a shared machine changes within seconds, and those of one round are compared.
+  // Many short rounds: the speed of a shared machine changes within seconds, and those of one round
+  // are compared.
   const seconds = lab.pick({ full: 0.35, quick: 0.3 });
   const contenders = running.map(({ contender, child, port }) => ({
     name: contender.name,

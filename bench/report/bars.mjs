@@ -1,4 +1,5 @@
-// What must hold. A bar names a figure of ours, and where it is a ratio the figure that it is compared with.
+// What must hold. A bar names a figure of ours, and where it is a ratio the figure that it is
+// compared with.
 
 const CPU = 'cpu';
 const ONE_BY_ONE = 'RS256, one by one';
@@ -18,7 +19,10 @@ function ours(group, metric) {
   return [group, 'nestjs-jwks', metric];
 }
 
-/** The bars of one adapter: a repeated token against the floor and the recipe, a new token each against the recipe. */
+/**
+ * The bars of one adapter: a repeated token against the floor and the recipe, a new token each
+ * against the recipe.
+ */
 function nestBars(platform, { again, anew }) {
   const [one, each] = [`${platform}, one token`, `${platform}, a new token each`];
   const rate = (id, text, { group, to, limit }) =>
@@ -53,7 +57,8 @@ function nestBars(platform, { again, anew }) {
  * @property {string} measure
  * @property {string} text
  * @property {[group: string, contender: string, metric: string]} of
- * @property {[group: string, contender: string, metric: string]} [to] the value is `of` divided by this
+ * @property {[group: string, contender: string, metric: string]} [to] the value is `of` divided by
+ * this
  * @property {'>=' | '<='} is
  * @property {number} limit
  * @property {string} unit `x` for a ratio

@@ -5,7 +5,8 @@ import { BARS } from './bars.mjs';
  * Holds the measures that were run to their bars.
  *
  * @param {Record<string, { rows: object[] }>} measured results by measure
- * @returns one verdict for each bar of those measures; `value` is undefined where something that it compares was not measured
+ * @returns one verdict for each bar of those measures; `value` is undefined where something that it
+ * compares was not measured
  */
 export function judge(measured, bars = BARS) {
   return bars

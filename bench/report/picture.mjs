@@ -1,4 +1,5 @@
-// The results as one SVG: eight panels of bars. Its own card under it, so that it can be read on a light page and on a dark one.
+// The results as one SVG: eight panels of bars. Its own card under it, so that it can be read on a
+// light page and on a dark one.
 import { METRICS, withUnit } from './metrics.mjs';
 import { PANELS, SHORT } from './panels.mjs';
 

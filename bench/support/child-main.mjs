@@ -1,4 +1,5 @@
-// A child process of the bench: answers calls of the functions that the module named on its command line exports.
+// A child process of the bench: answers calls of the functions that the module named on its command
+// line exports.
 const tasks = await import(process.argv[2]);
 
 process.on('message', async ({ id, name, args }) => {

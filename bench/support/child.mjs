@@ -3,7 +3,10 @@ import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('child-main.mjs', import.meta.url));
 
-/** A process that runs the functions of one module of `tasks/`, so that contenders share neither heap, nor compiler, nor thread pool. */
+/**
+ * A process that runs the functions of one module of `tasks/`, so that contenders share neither
+ * heap, nor compiler, nor thread pool.
+ */
 export class Child {
   #process;
   #waiting = new Map();
@@ -18,7 +21,10 @@ export class Child {
     return child;
   }
 
-  /** Calls a function of the module; rejects with its error, and where the process ends before it has answered. */
+  /**
+   * Calls a function of the module; rejects with its error, and where the process ends before it
+   * has answered.
+   */
   call(name, ...args) {
     if (this.#ended) return Promise.reject(this.#ended);
     const id = ++this.#asked;

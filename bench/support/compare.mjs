@@ -2,8 +2,8 @@ import { withChildren } from './child.mjs';
 import { interleave } from './rounds.mjs';
 
 /**
- * Measures contenders against each other, each in a process of its own: `prepare` readies one and throws where it does not qualify, `run` is
- * one round of it. One that crashes sits out the rest.
+ * Measures contenders against each other, each in a process of its own: `prepare` readies one and
+ * throws where it does not qualify, `run` is one round of it. One that crashes sits out the rest.
  *
  * @param {string | ((contender: object) => string)} group where its row stands
  */

@@ -3,8 +3,8 @@ import { createServer } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 
 /**
- * The identity provider of all contenders: a JWK Set at any path that it was told of, and discovery beside it. No Cache-Control: how long a
- * set is kept is each contender's own setting.
+ * The identity provider of all contenders: a JWK Set at any path that it was told of, and discovery
+ * beside it. No Cache-Control: how long a set is kept is each contender's own setting.
  */
 export class Idp {
   /** Milliseconds that every answer takes. */

@@ -1,7 +1,10 @@
 import { createPublicKey, generateKeyPair, randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 
-/** Not generateKeyPairSync: Node 20 may wait for itself for ever where a garbage collection falls into the export of such a key as a JWK. */
+/**
+ * Not generateKeyPairSync: Node 20 may wait for itself for ever where a garbage collection falls
+ * into the export of such a key as a JWK.
+ */
 const generate = promisify(generateKeyPair);
 
 const MAKE = {
@@ -19,7 +22,10 @@ export async function signingKey(alg, kid = `${alg}-signs`) {
   return { kid, alg, jwk, private: privateKey.export({ format: 'jwk' }) };
 }
 
-/** A set of `count` RSA keys, the given one in the middle. The others are random moduli: nobody has their private half, or ever needs it. */
+/**
+ * A set of `count` RSA keys, the given one in the middle. The others are random moduli: nobody has
+ * their private half, or ever needs it.
+ */
 export function setOf(count, jwk) {
   const keys = Array.from({ length: count }, (_, index) => fillerKey(`filler-${index}`));
   keys[Math.floor(count / 2)] = jwk;

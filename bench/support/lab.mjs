@@ -6,7 +6,10 @@ import { ALGORITHMS, setOf, signingKey } from './keys.mjs';
 import { makePool } from './pool-files.mjs';
 import { AUDIENCE, specimens } from './tokens.mjs';
 
-/** More than any cache of tokens here keeps, so that a token that comes round again has been forgotten. */
+/**
+ * More than any cache of tokens here keeps, so that a token that comes round again has been
+ * forgotten.
+ */
 const POOL = { RS256: 30_000, others: 12_000, quick: 11_000 };
 
 /** What all measures share: an identity provider, a key of each algorithm, tokens. */

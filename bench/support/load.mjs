@@ -4,7 +4,10 @@ import { connect } from 'node:net';
 const LINE = Buffer.from('HTTP/1.1 ');
 const GOOD = '200';
 
-/** Requests in one piece of memory: a batch is a view of it, so that what makes the load costs next to nothing beside what bears it. */
+/**
+ * Requests in one piece of memory: a batch is a view of it, so that what makes the load costs next
+ * to nothing beside what bears it.
+ */
 export class Requests {
   #bytes;
   #starts = [];
@@ -33,9 +36,11 @@ export class Requests {
 }
 
 /**
- * Keeps connections full of requests for a while: `depth` of them in flight on each, over HTTP/1.1 with keep-alive and pipelining.
+ * Keeps connections full of requests for a while: `depth` of them in flight on each, over HTTP/1.1
+ * with keep-alive and pipelining.
  *
- * @returns {Promise<{ good: number, bad: number, seconds: number }>} how many were answered with 200, and how many otherwise
+ * @returns {Promise<{ good: number, bad: number, seconds: number }>} how many were answered with
+ * 200, and how many otherwise
  */
 export async function load({ port, requests, connections, depth, seconds }) {
   const total = { good: 0, bad: 0 };
@@ -75,7 +80,10 @@ function keepFull(socket, { requests, depth, until, total }) {
   });
 }
 
-/** Status lines in some bytes of a connection, and the bytes at their end that may be half of one. No body holds what looks like one. */
+/**
+ * Status lines in some bytes of a connection, and the bytes at their end that may be half of one.
+ * No body holds what looks like one.
+ */
 function answersIn(bytes) {
   let good = 0;
   let bad = 0;

@@ -3,10 +3,16 @@ import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** Kills the server when the standard input ends: it does not outlive this process, whatever ends that. */
+/**
+ * Kills the server when the standard input ends: it does not outlive this process, whatever ends
+ * that.
+ */
 const SCRIPT = 'exec 3<&0; redis-server "$@" > /dev/null & pid=$!; (cat <&3; kill -9 $pid) & wait $pid';
 
-/** A `redis-server` of our own on a free loopback port, in memory only; `undefined` where it is not installed. */
+/**
+ * A `redis-server` of our own on a free loopback port, in memory only; `undefined` where it is not
+ * installed.
+ */
 export async function startRedis() {
   if (spawnSync('redis-server', ['--version']).status !== 0) return undefined;
   const port = await freePort();

@@ -1,5 +1,6 @@
 /**
- * Runs every contender once in each round, each round in another order: whatever else the machine does meets all of them.
+ * Runs every contender once in each round, each round in another order: whatever else the machine
+ * does meets all of them.
  *
  * @template T
  * @param {{ name: string, run: (round: number) => Promise<T> }[]} contenders

@@ -5,7 +5,9 @@ export class Sheet {
   rows = [];
   absent = [];
 
-  /** @param {Record<string, number[]>} metrics samples by the name of a metric of report/metrics.mjs */
+  /**
+   * @param {Record<string, number[]>} metrics samples by the name of a metric of report/metrics.mjs
+   */
   add(group, contender, metrics) {
     const summaries = Object.entries(metrics).map(([metric, samples]) => [metric, summarize(samples)]);
     this.rows.push({ group, ...describe(contender), metrics: Object.fromEntries(summaries) });
@@ -17,7 +19,10 @@ export class Sheet {
     this.add(group, contender, Object.fromEntries(metrics));
   }
 
-  /** A fault is a contender that crashed or decided wrongly; anything else is something that it or this machine does not have. */
+  /**
+   * A fault is a contender that crashed or decided wrongly; anything else is something that it or
+   * this machine does not have.
+   */
   miss(group, contender, error, { fault = true } = {}) {
     const why = error instanceof Error ? error.message : error;
     this.absent.push({ group, ...describe(contender), why, fault });

@@ -12,7 +12,10 @@ export function quantile(numbers, part) {
   return sorted[Math.max(0, Math.ceil(part * sorted.length) - 1)] ?? Number.NaN;
 }
 
-/** What the results keep of a metric: its samples in the order of the rounds, so that two contenders can be compared round by round. */
+/**
+ * What the results keep of a metric: its samples in the order of the rounds, so that two contenders
+ * can be compared round by round.
+ */
 export function summarize(samples) {
   const rounded = samples.map(significant);
   return {
@@ -24,8 +27,8 @@ export function summarize(samples) {
 }
 
 /**
- * How many times `over` is `under`: the median of the ratios of each round, since what slows a machine down for a while slows down both
- * contenders of a round.
+ * How many times `over` is `under`: the median of the ratios of each round, since what slows a
+ * machine down for a while slows down both contenders of a round.
  */
 export function ratio(over, under) {
   const rounds = Math.min(over.samples.length, under.samples.length);

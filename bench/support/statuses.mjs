@@ -1,4 +1,6 @@
-/** Holds a server to a good token and to those that it must refuse, and to a request without one. */
+/**
+ * Holds a server to a good token and to those that it must refuse, and to a request without one.
+ */
 export async function qualifyServer(port, { specimens, refuses }) {
   const status = async (token) => {
     const headers = token ? { authorization: `Bearer ${token}` } : {};

@@ -31,7 +31,10 @@ export function claimsFor(issuer, id, more = {}) {
   };
 }
 
-/** A good token and the ones that nobody may accept: under a key of somebody else, expired, for another API. */
+/**
+ * A good token and the ones that nobody may accept: under a key of somebody else, expired, for
+ * another API.
+ */
 export function specimens(key, stranger, issuer) {
   const [own, foreign] = [signer(key), signer({ ...stranger, kid: key.kid })];
   const past = Math.floor(Date.now() / 1000) - HOUR;
@@ -62,7 +65,10 @@ export class TokenPool {
     return this.#bytes.latin1Slice(index === 0 ? 0 : this.#ends[index - 1] + 1, this.#ends[index]);
   }
 
-  /** The next ones, from the start again after the last: a pool is longer than any cache of the contenders. */
+  /**
+   * The next ones, from the start again after the last: a pool is longer than any cache of the
+   * contenders.
+   */
   take(count) {
     return Array.from({ length: count }, () => this.at(this.#next++ % this.size));
   }

@@ -1,4 +1,5 @@
-// Tells what importing the modules of its command line takes in a process that has loaded Nest. Milliseconds.
+// Tells what importing the modules of its command line takes in a process that has loaded Nest.
+// Milliseconds.
 import 'reflect-metadata';
 import 'rxjs';
 import '@nestjs/common';

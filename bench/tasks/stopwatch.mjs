@@ -1,6 +1,6 @@
 /**
- * What an operation takes, of as many as `work` says it did: wall time, and CPU time of the whole process, its thread pool included.
- * Microseconds.
+ * What an operation takes, of as many as `work` says it did: wall time, and CPU time of the whole
+ * process, its thread pool included. Microseconds.
  *
  * @param {() => Promise<number>} work
  */

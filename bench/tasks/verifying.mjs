@@ -6,7 +6,9 @@ const CHECK_EVERY = 16;
 let verify;
 let pool;
 
-/** Makes the verifier of a contender, and holds it to a good token and to those that it must refuse. */
+/**
+ * Makes the verifier of a contender, and holds it to a good token and to those that it must refuse.
+ */
 export async function prepare({ contender, setup, specimens, refuses }) {
   const { verifier } = await import(`../contenders/verifiers/${contender}.mjs`);
   verify = await verifier(setup);
@@ -20,7 +22,10 @@ export function openPool(file) {
   pool = new TokenPool(file);
 }
 
-/** Tokens that it has not seen, or has long forgotten, so many at once; fewer of them where one takes very long. */
+/**
+ * Tokens that it has not seen, or has long forgotten, so many at once; fewer of them where one
+ * takes very long.
+ */
 export function firstSeen({ count, within, atOnce }) {
   return paced({ tokens: pool.take(count), within, atOnce });
 }

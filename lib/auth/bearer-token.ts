@@ -17,13 +17,17 @@ const HARMLESS_LENGTH = 1024;
 const LONGEST_SCHEME = 64;
 
 /**
- * The token of one `Authorization` value; `undefined` where there is none: the value is of another scheme, or has nothing behind `Bearer`,
- * which lacks "any authentication information" (RFC 6750 section 3.1) like no header at all. Reads every character at most twice, so that no
- * header can cost more than its length.
+ * The token of one `Authorization` value; `undefined` where there is none: the value is of another
+ * scheme, or has nothing behind `Bearer`, which lacks "any authentication information" (RFC 6750
+ * section 3.1) like no header at all. Reads every character at most twice, so that no header can
+ * cost more than its length.
  *
- * - The scheme is case-insensitive (RFC 9110 section 11.1) and spaces follow it: `Bearer 1*SP b64token` (RFC 6750 section 2.1).
- * - `Bearer` with characters that no token has is a `MalformedTokenError`, here or once the token is verified: the client meant to authenticate.
- * - `Bearer a b` and `Bearer a, Bearer b` (two headers that a proxy joined) are an `AmbiguousTokenError`: nobody may guess which one counts.
+ * - The scheme is case-insensitive (RFC 9110 section 11.1) and spaces follow it: `Bearer 1*SP
+ *   b64token` (RFC 6750 section 2.1).
+ * - `Bearer` with characters that no token has is a `MalformedTokenError`, here or once the token
+ *   is verified: the client meant to authenticate.
+ * - `Bearer a b` and `Bearer a, Bearer b` (two headers that a proxy joined) are an
+ *   `AmbiguousTokenError`: nobody may guess which one counts.
  *
  * @internal
  */
@@ -42,18 +46,22 @@ export function parseAuthorization(value: string): string | undefined {
   throw last > 0 && isSeparator(credential.charCodeAt(end)) ? new AmbiguousTokenError() : new MalformedTokenError();
 }
 
-/** Asked so, since the runtime looks for one character in many at a time; the token's own characters are judged with the token. */
+/**
+ * Asked so, since the runtime looks for one character in many at a time; the token's own characters
+ * are judged with the token.
+ */
 function isSingle(credential: string): boolean {
   return !credential.includes(' ') && !credential.includes(',') && !credential.includes('\t');
 }
 
 /**
- * Keeps a long header away from the extractors of applications: the expression that `ExtractJwt.fromAuthHeaderAsBearerToken` uses takes a
- * time that grows with the square of what stands before the first blank. No scheme has such a name.
+ * Keeps a long header away from the extractors of applications: the expression that
+ * `ExtractJwt.fromAuthHeaderAsBearerToken` uses takes a time that grows with the square of what
+ * stands before the first blank. No scheme has such a name.
  *
  * @internal
  */
-export function assertHarmless(authorization: unknown): void {
+export function assertSafeForExtractors(authorization: unknown): void {
   if (typeof authorization !== 'string' || authorization.length <= HARMLESS_LENGTH) return;
   const blank = authorization.slice(0, LONGEST_SCHEME).indexOf(' ');
   if (blank <= 0) throw new MalformedTokenError();

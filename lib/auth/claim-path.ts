@@ -1,7 +1,8 @@
 /**
- * The claim of that very name or, where there is none, what the dots lead to: `realm_access.roles` is the member `roles` of the claim
- * `realm_access`. At every step the longest name that exists wins, so that names with dots in them (`https://example.com/roles`, a client
- * called `orders.api`) are found. Own properties only: what every object inherits is no claim.
+ * The claim of that very name or, where there is none, what the dots lead to: `realm_access.roles`
+ * is the member `roles` of the claim `realm_access`. At every step the longest name that exists
+ * wins, so that names with dots in them (`https://example.com/roles`, a client called `orders.api`)
+ * are found. Own properties only: what every object inherits is no claim.
  *
  * @internal
  */

@@ -1,34 +1,17 @@
 import { ValidationPipe, type ExecutionContext, type PipeTransform, type Type } from '@nestjs/common';
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { InvalidClaimError, isJwksError } from '../core/errors.js';
 import { safeText } from '../core/events.js';
 import { fieldsOf, isObject } from './fields.js';
-import type { Admission } from './request-context.js';
+import type { AttachedAuthentication } from './request-context.js';
 
 /**
- * A Standard Schema (standardschema.dev), as far as it is used here: those of zod, valibot, ArkType and others are such.
+ * A Standard Schema (standardschema.dev; those of zod, valibot, ArkType and others are), or a class
+ * with the decorators of class-validator.
  *
  * @publicApi
  */
-export interface StandardSchema {
-  readonly '~standard': {
-    readonly version: 1;
-    readonly vendor: string;
-    validate(value: unknown): StandardResult | Promise<StandardResult>;
-  };
-}
-
-/** What a Standard Schema answers. @publicApi */
-export type StandardResult =
-  | { readonly value: unknown; readonly issues?: undefined }
-  | {
-      readonly issues: readonly {
-        readonly message: string;
-        readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
-      }[];
-    };
-
-/** A Standard Schema, or a class with the decorators of class-validator. @publicApi */
-export type ClaimsSchema = StandardSchema | Type<object>;
+export type ClaimsSchema = StandardSchemaV1 | Type<object>;
 
 /** Answers with what fits, or rejects with an `InvalidClaimError`. @internal */
 export type ClaimsCheck = (value: unknown) => Promise<unknown>;
@@ -37,16 +20,21 @@ export type ClaimsCheck = (value: unknown) => Promise<unknown>;
 export async function checkedClaims(
   value: unknown,
   check: ClaimsCheck,
-  { refuse, context }: Pick<Admission, 'refuse'> & { readonly context: ExecutionContext },
+  { toException, context }: Pick<AttachedAuthentication, 'toException'> & { readonly context: ExecutionContext },
 ): Promise<unknown> {
   try {
     return await check(value);
   } catch (error) {
-    throw refuse && error instanceof InvalidClaimError ? await refuse(error, context) : error;
+    throw toException && error instanceof InvalidClaimError ? await toException(error, context) : error;
   }
 }
 
-/** Told from a pipe first by `~standard`: the schemas of zod have a method `transform`, which makes pipes of them in the eyes of Nest. @internal */
+/**
+ * Told from a pipe first by `~standard`: the schemas of zod have a method `transform`, which makes
+ * pipes of them in the eyes of Nest.
+ *
+ * @internal
+ */
 export function isClaimsSchema(argument: unknown): argument is ClaimsSchema {
   if (isStandardSchema(argument)) return true;
   return typeof argument === 'function' && !isPipe(argument.prototype) && !isPipe(argument);
@@ -57,7 +45,7 @@ export function claimsCheck(schema: ClaimsSchema, claim: string | undefined): Cl
   return isStandardSchema(schema) ? standardCheck(schema, claim) : classCheck(schema, claim);
 }
 
-function standardCheck(schema: StandardSchema, claim: string | undefined): ClaimsCheck {
+function standardCheck(schema: StandardSchemaV1, claim: string | undefined): ClaimsCheck {
   return async (value) => {
     const result = await attempt(() => schema['~standard'].validate(value), claim);
     if (!result.issues) return result.value;
@@ -66,7 +54,10 @@ function standardCheck(schema: StandardSchema, claim: string | undefined): Claim
   };
 }
 
-/** Nest's own pipe, which brings class-validator and class-transformer, or says that they have to be installed. */
+/**
+ * Nest's own pipe, which brings class-validator and class-transformer, or says that they have to be
+ * installed.
+ */
 function classCheck(type: Type<object>, claim: string | undefined): ClaimsCheck {
   const pipe = new ValidationPipe({
     transform: true,
@@ -78,7 +69,10 @@ function classCheck(type: Type<object>, claim: string | undefined): ClaimsCheck 
   return (value) => attempt(() => pipe.transform(structuredClone(value), { type: 'custom', metatype: type }), claim);
 }
 
-/** What a schema throws says that it cannot judge these claims: they are refused, as where a predicate throws. */
+/**
+ * What a schema throws says that it cannot judge these claims: they are refused, as where a
+ * predicate throws.
+ */
 async function attempt<T>(check: () => T | Promise<T>, claim: string | undefined): Promise<T> {
   try {
     return await check();
@@ -94,7 +88,7 @@ function invalid(name: unknown, cause: unknown): InvalidClaimError {
   return new InvalidClaimError(claim, message, { cause });
 }
 
-function isStandardSchema(argument: unknown): argument is StandardSchema {
+function isStandardSchema(argument: unknown): argument is StandardSchemaV1 {
   return typeof fieldsOf(fieldsOf(argument)['~standard'])['validate'] === 'function';
 }
 

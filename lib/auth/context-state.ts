@@ -3,15 +3,19 @@ import type { MaybePromise } from '../core/maybe-promise.js';
 import { privateSlot } from '../core/private-slot.js';
 
 /**
- * What guards know of one `ExecutionContext`: Nest asks a guard once for each place it stands in, with the same context.
+ * What guards know of one `ExecutionContext`: Nest asks a guard once for each place it stands in,
+ * with the same context.
  *
  * @internal
  */
 export class ContextState {
-  /** The token that let the context in: a guard that cannot find one itself takes that which a subclass, standing before it, has found. */
+  /**
+   * The token that let the context in: a guard that cannot find one itself takes that which a
+   * subclass, standing before it, has found.
+   */
   token: string | undefined = undefined;
   /** For how long a verification holds. */
-  scope: object | undefined = undefined;
+  sharedPer: object | undefined = undefined;
   /** Of the guards that were asked first; those of one kind decide alike. */
   private kind: unknown = undefined;
   private outcome: MaybePromise<boolean> | undefined = undefined;
@@ -21,7 +25,7 @@ export class ContextState {
     return this.kind === kind ? this.outcome : this.others?.get(kind);
   }
 
-  decided(kind: unknown, outcome: MaybePromise<boolean>): MaybePromise<boolean> {
+  ran(kind: unknown, outcome: MaybePromise<boolean>): MaybePromise<boolean> {
     if (this.kind === undefined) {
       this.kind = kind;
       this.outcome = outcome;

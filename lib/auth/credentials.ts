@@ -1,6 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { AmbiguousTokenError, isJwksError, MalformedTokenError } from '../core/errors.js';
-import { assertHarmless, parseAuthorization } from './bearer-token.js';
+import { assertSafeForExtractors, parseAuthorization } from './bearer-token.js';
 import { fieldsOf } from './fields.js';
 import { AUTHORIZATION, isAuthorization, listed, messageAuthorization, valuesIn } from './message-headers.js';
 import { connectionParams } from './request-context.js';
@@ -15,12 +15,13 @@ interface Credentials {
 }
 
 /**
- * The access token of a request, from its `Authorization` header alone: a token in the query or the body is no token (RFC 9700 section
- * 4.3.2 and OAuth 2.1 forbid the former). Without `context` the request is one of HTTP.
+ * The access token of a request, from its `Authorization` header alone: a token in the query or the
+ * body is no token (RFC 9700 section 4.3.2 and OAuth 2.1 forbid the former). Without `context` the
+ * request is one of HTTP.
  *
  * @internal
  */
-export function tokenOf(request: unknown, context?: ExecutionContext): string | undefined {
+export function resolveBearerToken(request: unknown, context?: ExecutionContext): string | undefined {
   if (!context || context.getType<string>() === 'http') {
     const sent = httpHeader(request);
     // What nearly every request is.
@@ -37,14 +38,14 @@ export function tokenOf(request: unknown, context?: ExecutionContext): string | 
 }
 
 /**
- * The access token that an application's extractor finds. Nothing and an empty string are no token, a list is an `AmbiguousTokenError` (a
- * query parameter or header that came twice), anything else a `MalformedTokenError`; so is what the extractor throws, unless it is an error
- * of this package.
+ * The access token that an application's extractor finds. Nothing and an empty string are no token,
+ * a list is an `AmbiguousTokenError` (a query parameter or header that came twice), anything else a
+ * `MalformedTokenError`; so is what the extractor throws, unless it is an error of this package.
  *
  * @internal
  */
 export async function extractToken(extract: TokenExtractor, request: unknown): Promise<string | undefined> {
-  assertHarmless(fieldsOf(fieldsOf(request)['headers'])[AUTHORIZATION]);
+  assertSafeForExtractors(fieldsOf(fieldsOf(request)['headers'])[AUTHORIZATION]);
   const token = await attempt(() => extract(request as never));
   if (token === undefined || token === null || token === '') return undefined;
   if (Array.isArray(token)) throw new AmbiguousTokenError();
@@ -85,13 +86,17 @@ function httpAuthorization(request: unknown, original: unknown = request): reado
 
 function httpHeader(request: unknown, original: unknown = request): unknown {
   const node = fieldsOf(original);
-  // Fastify keeps Node's request as `raw`. Only looked for where it may be: with Express each look is dear.
+  // Fastify keeps Node's request as `raw`. Only looked for where it may be: with Express each look
+  // is dear.
   assertSentOnce(node['rawHeaders'] ?? fieldsOf(node['raw'])['rawHeaders']);
   const { headers } = fieldsOf(request);
   return headers instanceof Headers ? headers.get(AUTHORIZATION) : fieldsOf(headers)[AUTHORIZATION];
 }
 
-/** Node keeps the first of several `Authorization` headers and drops the others: only `rawHeaders` tells. */
+/**
+ * Node keeps the first of several `Authorization` headers and drops the others: only `rawHeaders`
+ * tells.
+ */
 function assertSentOnce(rawHeaders: unknown): void {
   if (!Array.isArray(rawHeaders)) return;
   let seen = 0;

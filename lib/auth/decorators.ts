@@ -10,28 +10,30 @@ import { JwksConfigurationError } from '../core/errors.js';
 import { claimAt } from './claim-path.js';
 import { checkedClaims, claimsCheck, isClaimsSchema, type ClaimsCheck, type ClaimsSchema } from './claims-schema.js';
 import { JwksAuthGuard } from './jwks-auth.guard.js';
-import { recall } from './request-context.js';
+import { getAuthentication } from './request-context.js';
 import { markRoute, PUBLIC } from './route-metadata.js';
-import { fixRouteOptions, type AuthenticatedOptions } from './route-options.js';
+import { freezeRouteOptions, type AuthenticatedOptions } from './route-options.js';
 
 type Pipe = Type<PipeTransform> | PipeTransform;
 
 /**
- * Asks for a valid access token, on one handler or on all of a class; `options` ask for more. On a handler it takes the place of what its
- * class has, options and `@Public()` alike, as a whole. Throws `JwksConfigurationError` for options that cannot work.
+ * Asks for a valid access token, on one handler or on all of a class; `options` ask for more. On a
+ * handler it takes the place of what its class has, options and `@Public()` alike, as a whole.
+ * Throws `JwksConfigurationError` for options that cannot work.
  *
  * Answers 401, 403 or, while keys cannot be had, 503 (RFC 6750 section 3.1).
  *
  * @publicApi
  */
 export function Authenticated(options: AuthenticatedOptions = {}): ClassDecorator & MethodDecorator {
-  return applyDecorators(markRoute(fixRouteOptions(options)), UseGuards(JwksAuthGuard)) as ClassDecorator &
+  return applyDecorators(markRoute(freezeRouteOptions(options)), UseGuards(JwksAuthGuard)) as ClassDecorator &
     MethodDecorator;
 }
 
 /**
- * Needs no token, where the guard stands globally or on the class. The token of a request that brings one is not looked at, so that
- * `@Claims()` is `undefined`: `@Authenticated({ optional: true })` is the one that looks.
+ * Needs no token, where the guard stands globally or on the class. The token of a request that
+ * brings one is not looked at, so that `@Claims()` is `undefined`: `@Authenticated({ optional: true
+ * })` is the one that looks.
  *
  * @publicApi
  */
@@ -43,7 +45,10 @@ export function Public(): ClassDecorator & MethodDecorator {
 export interface ClaimsDecorator {
   /** All claims, through `pipes`. */
   (...pipes: Pipe[]): ParameterDecorator;
-  /** All claims as `schema` makes them, then through `pipes`. Claims that do not fit are refused: 401 `claim_invalid`. */
+  /**
+   * All claims as `schema` makes them, then through `pipes`. Claims that do not fit are refused:
+   * 401 `claim_invalid`.
+   */
   (schema: ClaimsSchema, ...pipes: Pipe[]): ParameterDecorator;
   /** The claim of that name or path, through `pipes`. */
   (claim: string, ...pipes: Pipe[]): ParameterDecorator;
@@ -52,12 +57,15 @@ export interface ClaimsDecorator {
 }
 
 /**
- * The claims of the access token (`@Claims()`), or one of them by name (`@Claims('sub')`) or path (`@Claims('realm_access.roles')`; a claim
- * of that very name wins). Own properties only. `undefined` where there is no such claim, and where our guard or strategy did not let
- * the request in: a token that nobody verified is never read. For a gateway: those of the client's last message that was let in.
+ * The claims of the access token (`@Claims()`), or one of them by name (`@Claims('sub')`) or path
+ * (`@Claims('realm_access.roles')`; a claim of that very name wins). Own properties only.
+ * `undefined` where there is no such claim, and where our guard or strategy did not let the request
+ * in: a token that nobody verified is never read. For a gateway: those of the client's last message
+ * that was let in.
  *
- * A Standard Schema (zod and others, synchronous or not) or a class with the decorators of class-validator checks and types them:
- * `@Claims(OrderClaims) claims: z.infer<typeof OrderClaims>`. It is not asked where nothing was verified, as on an optional route without a
+ * A Standard Schema (zod and others, synchronous or not) or a class with the decorators of
+ * class-validator checks and types them: `@Claims(OrderClaims) claims: z.infer<typeof
+ * OrderClaims>`. It is not asked where nothing was verified, as on an optional route without a
  * token. What it throws refuses too.
  *
  * @publicApi
@@ -71,9 +79,13 @@ export const Claims: ClaimsDecorator = (...args: unknown[]): ParameterDecorator 
   return claimsDecorator({ claim, check }, ...((check ? rest.slice(1) : rest) as Pipe[]));
 };
 
-/** The access token as it came, once verified; `undefined` where the request was let in without. @publicApi */
+/**
+ * The access token as it came, once verified; `undefined` where the request was let in without.
+ *
+ * @publicApi
+ */
 export const AccessToken: (...pipes: Pipe[]) => ParameterDecorator = createParamDecorator(
-  (_: unknown, context: ExecutionContext) => recall(context)?.verification.accessToken,
+  (_: unknown, context: ExecutionContext) => getAuthentication(context)?.authentication.accessToken,
 );
 
 interface ClaimsRequest {
@@ -82,9 +94,9 @@ interface ClaimsRequest {
 }
 
 const claimsDecorator = createParamDecorator(({ claim, check }: ClaimsRequest, context: ExecutionContext): unknown => {
-  const admission = recall(context);
-  if (!admission) return undefined;
-  const { claims } = admission.verification.auth;
+  const attached = getAuthentication(context);
+  if (!attached) return undefined;
+  const { claims } = attached.authentication.token;
   const value = claim === undefined ? claims : claimAt(claims, claim);
-  return check ? checkedClaims(value, check, { refuse: admission.refuse, context }) : value;
+  return check ? checkedClaims(value, check, { toException: attached.toException, context }) : value;
 });

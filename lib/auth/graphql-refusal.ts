@@ -1,5 +1,5 @@
 import { HttpException } from '@nestjs/common';
-import { httpExceptionOf, ownAnswer, type Refusal } from './refusal.js';
+import { httpExceptionOf, ownAnswer, type ErrorResponse } from './refusal.js';
 
 /** What `formatError`, error formatters and clients find in the `extensions` of a GraphQL error. */
 interface Extensions {
@@ -8,19 +8,20 @@ interface Extensions {
 }
 
 /**
- * The refusal as the exception that reaches a client of GraphQL with our `code`, whatever the driver. graphql-js takes `extensions` over
- * from an error that has some. The body goes without `statusCode`: by that Nest's driver for Apollo knows the exceptions whose code it
- * replaces by one of four, in which an outage is an internal error.
+ * The refusal as the exception that reaches a client of GraphQL with our `code`, whatever the
+ * driver. graphql-js takes `extensions` over from an error that has some. The body goes without
+ * `statusCode`: by that Nest's driver for Apollo knows the exceptions whose code it replaces by one
+ * of four, in which an outage is an internal error.
  *
  * @internal
  */
-export function graphqlExceptionOf(refusal: Refusal, error: unknown): HttpException {
+export function graphqlExceptionOf(response: ErrorResponse, error: unknown): HttpException {
   const chosen = ownAnswer(error);
   if (chosen) return chosen;
-  const { status, body } = refusal;
+  const { status, body } = response;
   const { message, error: name, code } = body;
   const extensions: Extensions = { code, status };
-  const Exception = httpExceptionOf(refusal, error).constructor as new (
+  const Exception = httpExceptionOf(response, error).constructor as new (
     response: object,
     options: { cause: unknown },
   ) => HttpException;

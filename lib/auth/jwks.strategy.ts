@@ -4,11 +4,11 @@ import passport from 'passport';
 import { Strategy } from 'passport-strategy';
 import { MissingTokenError, TokenError } from '../core/errors.js';
 import { JwksService } from '../jwks.service.js';
-import { extractToken, tokenOf } from './credentials.js';
-import { answerIn, answerThroughAuthGuard, keepRefusal } from './passport-refusal.js';
-import { httpExceptionOf, ownAnswer, refusalOf } from './refusal.js';
+import { extractToken, resolveBearerToken } from './credentials.js';
+import { errorResponseIn, patchAuthGuard, keepResponse } from './passport-refusal.js';
+import { httpExceptionOf, ownAnswer, errorResponseOf } from './refusal.js';
 import { attachTo } from './request-context.js';
-import type { ClaimsRefuser, Verification } from './verification.js';
+import type { ClaimsErrorMapper, Authentication } from './verification.js';
 import { verifyToken } from './shared-verification.js';
 
 /** What Passport puts on the copy of a strategy that serves one request. @publicApi */
@@ -22,15 +22,17 @@ export interface PassportActions {
 const PassportStrategy = Strategy as unknown as new () => PassportActions;
 
 /**
- * The Passport strategy `jwks`: `AuthGuard('jwks')` lets in and refuses what `@Authenticated()` does, with the same answers, and puts the
- * same on the request: `user`, and `auth` for `@Claims`.
+ * The Passport strategy `jwks`: `AuthGuard('jwks')` lets in and refuses what `@Authenticated()`
+ * does, with the same answers, and puts the same on the request: `user`, and `auth` for `@Claims`.
  *
- * A request without a token, or with a bad one, fails in Passport's sense: in `AuthGuard(['jwks', 'api-key'])` the next strategy has its
- * turn, and where all fail `AuthGuard` answers with an `UnauthorizedException` of its own. `handleRequest` of a subclass gets the fault as
- * `info`. Keys that cannot be had, and an `HttpException` that `validate` throws, are errors and end the chain.
+ * A request without a token, or with a bad one, fails in Passport's sense: in `AuthGuard(['jwks',
+ * 'api-key'])` the next strategy has its turn, and where all fail `AuthGuard` answers with an
+ * `UnauthorizedException` of its own. `handleRequest` of a subclass gets the fault as `info`. Keys
+ * that cannot be had, and an `HttpException` that `validate` throws, are errors and end the chain.
  *
- * Passport's strategies are global to the process, and the last of a name wins: where two applications with different issuers live in one
- * process, use `@Authenticated()`, which knows its own.
+ * Passport's strategies are global to the process, and the last of a name wins: where two
+ * applications with different issuers live in one process, use `@Authenticated()`, which knows its
+ * own.
  *
  * @publicApi
  */
@@ -39,10 +41,10 @@ export class JwksStrategy extends PassportStrategy implements OnModuleInit {
   readonly name = 'jwks';
 
   /** For `@Claims` with a schema, which is checked long after Passport is done. */
-  private readonly refuseClaims: ClaimsRefuser = async (error, context) => {
+  private readonly mapClaimsError: ClaimsErrorMapper = async (error, context) => {
     this.jwks.report(error);
-    const refusal = refusalOf(error, this.jwks.settings.realm);
-    return refusal ? answerIn(context, refusal, error) : error;
+    const response = errorResponseOf(error, this.jwks.settings.realm);
+    return response ? errorResponseIn(context, response, error) : error;
   };
 
   // Not `#jwks`: Passport serves each request on an object that inherits from this one.
@@ -53,31 +55,31 @@ export class JwksStrategy extends PassportStrategy implements OnModuleInit {
   /** Makes the strategy known to Passport, before the first request comes. */
   onModuleInit(): void {
     passport.use(this.name, this as unknown as passport.Strategy);
-    answerThroughAuthGuard(AuthGuard(this.name));
+    patchAuthGuard(AuthGuard(this.name));
     // The guard of those who made this their `defaultStrategy`.
-    answerThroughAuthGuard(AuthGuard());
+    patchAuthGuard(AuthGuard());
   }
 
   /** Called by Passport, which does not wait for it: nothing may escape. */
   authenticate(request: unknown): void {
-    const admitted = this.admit(request).then(
-      ({ user, auth }) => this.success(user, auth),
-      (error: unknown) => this.refuse(error),
+    const verified = this.verifyRequest(request).then(
+      ({ user, token: auth }) => this.success(user, auth),
+      (error: unknown) => this.toException(error),
     );
     // What Passport calls back into may throw: that is an error of the request, not of the process.
-    admitted.catch((error: unknown) => this.error(error)).catch(() => undefined);
+    verified.catch((error: unknown) => this.error(error)).catch(() => undefined);
   }
 
-  private async admit(request: unknown): Promise<Verification> {
-    const verification = await verifyToken(this.jwks, await this.requireToken(request), {}, request);
-    attachTo(request, verification, this.refuseClaims);
-    return verification;
+  private async verifyRequest(request: unknown): Promise<Authentication> {
+    const authentication = await verifyToken(this.jwks, await this.requireToken(request), {}, request);
+    attachTo(request, authentication, this.mapClaimsError);
+    return authentication;
   }
 
   private async requireToken(request: unknown): Promise<string> {
     const { tokenFrom } = this.jwks.settings;
     try {
-      const token = tokenFrom ? await extractToken(tokenFrom, request) : tokenOf(request);
+      const token = tokenFrom ? await extractToken(tokenFrom, request) : resolveBearerToken(request);
       if (token === undefined) throw new MissingTokenError();
       return token;
     } catch (error) {
@@ -86,15 +88,15 @@ export class JwksStrategy extends PassportStrategy implements OnModuleInit {
     }
   }
 
-  private refuse(error: unknown): void {
-    const refusal = refusalOf(error, this.jwks.settings.realm);
-    if (!refusal) {
+  private toException(error: unknown): void {
+    const response = errorResponseOf(error, this.jwks.settings.realm);
+    if (!response) {
       this.error(error);
       return;
     }
-    const exception = httpExceptionOf(refusal, error);
-    if (!ownAnswer(error)) keepRefusal({ refusal, exception }, error, exception);
-    if (refusal.status === 503 || ownAnswer(error)) this.error(exception);
-    else this.fail(error, refusal.status);
+    const exception = httpExceptionOf(response, error);
+    if (!ownAnswer(error)) keepResponse({ response, exception }, error, exception);
+    if (response.status === 503 || ownAnswer(error)) this.error(exception);
+    else this.fail(error, response.status);
   }
 }

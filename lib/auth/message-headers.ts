@@ -5,8 +5,8 @@ import { fieldsOf } from './fields.js';
 export const AUTHORIZATION = 'authorization';
 
 /**
- * A message as `tokenFrom` gets it, in the form of an HTTP request where its transport has headers; payload and context are there for those
- * that have none.
+ * A message as `tokenFrom` gets it, in the form of an HTTP request where its transport has headers;
+ * payload and context are there for those that have none.
  *
  * @internal
  */
@@ -18,7 +18,11 @@ export function messageRequest(data: unknown, context: unknown): object {
   return { headers, data, context };
 }
 
-/** The values of `Authorization` that came with a message, told by the shape of its context. @internal */
+/**
+ * The values of `Authorization` that came with a message, told by the shape of its context.
+ *
+ * @internal
+ */
 export function messageAuthorization(message: unknown): readonly unknown[] {
   const context = fieldsOf(message);
   if (isMethod(context['getHeaders'])) return natsAuthorization(context['getHeaders'].call(message));

@@ -1,6 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { optionalPeer } from '../core/optional-peer.js';
-import type { Refusal } from './refusal.js';
+import type { ErrorResponse } from './refusal.js';
 import { fieldsOf } from './fields.js';
 
 /** gRPC's own figures: UNAUTHENTICATED, PERMISSION_DENIED, UNAVAILABLE, INVALID_ARGUMENT. */
@@ -10,13 +10,14 @@ const websockets = optionalPeer('@nestjs/websockets', 'A WebSocket gateway', () 
 const microservices = optionalPeer('@nestjs/microservices', 'A microservice', () => import('@nestjs/microservices'));
 
 /**
- * The refusal as the exception that reaches a client of a gateway or a microservice: any other arrives there as "Internal server error".
- * Where the package that has it is absent, the fault itself is as good as it gets.
+ * The refusal as the exception that reaches a client of a gateway or a microservice: any other
+ * arrives there as "Internal server error". Where the package that has it is absent, the fault
+ * itself is as good as it gets.
  *
  * @internal
  */
 export async function messageExceptionOf(
-  refusal: Refusal,
+  response: ErrorResponse,
   error: unknown,
   context: ExecutionContext,
 ): Promise<unknown> {
@@ -25,30 +26,30 @@ export async function messageExceptionOf(
   if (typeof fieldsOf(cause)['getError'] === 'function') return cause;
   try {
     const exception =
-      context.getType<string>() === 'ws' ? await wsException(refusal) : await rpcException(refusal, context);
+      context.getType<string>() === 'ws' ? await wsException(response) : await rpcException(response, context);
     return Object.assign(exception, { cause: error });
   } catch {
     return error;
   }
 }
 
-async function wsException(refusal: Refusal): Promise<Error> {
+async function wsException(response: ErrorResponse): Promise<Error> {
   const { WsException } = await websockets();
-  return new WsException(payloadOf(refusal));
+  return new WsException(payloadOf(response));
 }
 
-async function rpcException(refusal: Refusal, context: ExecutionContext): Promise<Error> {
+async function rpcException(response: ErrorResponse, context: ExecutionContext): Promise<Error> {
   const { RpcException } = await microservices();
-  return new RpcException(isGrpc(context) ? statusOf(refusal) : payloadOf(refusal));
+  return new RpcException(isGrpc(context) ? statusOf(response) : payloadOf(response));
 }
 
 /** The form that Nest's own filters give. */
-function payloadOf({ body }: Refusal): object {
+function payloadOf({ body }: ErrorResponse): object {
   return { status: 'error', message: body.message, code: body.code };
 }
 
 /** gRPC reads a figure as the status and passes on no other member than the message. */
-function statusOf({ status, body }: Refusal): object {
+function statusOf({ status, body }: ErrorResponse): object {
   return { status: 'error', code: GRPC_STATUS[status], message: `${body.code}: ${body.message}` };
 }
 

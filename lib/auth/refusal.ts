@@ -16,7 +16,7 @@ interface Fault {
 }
 
 /** A refusal as HTTP says it. @internal */
-export interface Refusal {
+export interface ErrorResponse {
   readonly status: Fault['status'];
   readonly headers: Readonly<Record<string, string>>;
   /** Nest's shape, with our `code`. */
@@ -33,7 +33,8 @@ const unavailable: Fault = { status: 503, description: 'The keys that verify acc
 
 /** What a client gets to know of each fault: section "Faults" of the README. */
 const FAULTS: Readonly<Record<Exclude<JwksErrorCode, 'configuration_invalid'>, Fault>> = {
-  // RFC 6750 section 3.1: no error code for a request that has no authentication information at all.
+  // RFC 6750 section 3.1: no error code for a request that has no authentication information at
+  // all.
   token_missing: { status: 401, description: 'An access token is required' },
   invalid_request: { status: 400, error: 'invalid_request', description: 'The request has more than one access token' },
   token_malformed: invalidToken('The access token is malformed'),
@@ -65,12 +66,12 @@ const EXCEPTIONS = {
 const RETRY_AFTER = 5;
 
 /**
- * What a client is told of a fault; `undefined` where the fault is none of its business (bad options, an error of the application): that
- * is thrown on, and answered with 500.
+ * What a client is told of a fault; `undefined` where the fault is none of its business (bad
+ * options, an error of the application): that is thrown on, and answered with 500.
  *
  * @internal
  */
-export function refusalOf(error: unknown, realm?: string): Refusal | undefined {
+export function errorResponseOf(error: unknown, realm?: string): ErrorResponse | undefined {
   if (!isJwksError(error) || error.code === 'configuration_invalid') return undefined;
   const code = Object.hasOwn(FAULTS, error.code) ? error.code : 'token_refused';
   const fault = FAULTS[code];
@@ -84,22 +85,22 @@ export function refusalOf(error: unknown, realm?: string): Refusal | undefined {
 }
 
 /**
- * The refusal as an `HttpException` with the fault as its `cause`. An `HttpException` that the application's `validate` threw is the
- * answer itself.
+ * The refusal as an `HttpException` with the fault as its `cause`. An `HttpException` that the
+ * application's `validate` threw is the answer itself.
  *
  * @internal
  */
-export function httpExceptionOf(refusal: Refusal, error: unknown): HttpException {
+export function httpExceptionOf(response: ErrorResponse, error: unknown): HttpException {
   const chosen = ownAnswer(error);
   if (chosen) return chosen;
-  const { Exception } = EXCEPTIONS[refusal.status];
-  return new Exception(refusal.body, { cause: error });
+  const { Exception } = EXCEPTIONS[response.status];
+  return new Exception(response.body, { cause: error });
 }
 
 /** The `HttpException` by which `validate` answers for itself, if it does. @internal */
 export function ownAnswer(error: unknown): HttpException | undefined {
-  const refused = isJwksError(error) && error.code === 'token_refused';
-  return refused && error.cause instanceof HttpException ? error.cause : undefined;
+  const rejected = isJwksError(error) && error.code === 'token_refused';
+  return rejected && error.cause instanceof HttpException ? error.cause : undefined;
 }
 
 /** RFC 6750 section 3: `Bearer` and, where there is something to say, its parameters. */

@@ -2,7 +2,7 @@ import type { ExecutionContext } from '@nestjs/common';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import { graphqlExceptionOf } from './graphql-refusal.js';
 import { messageExceptionOf } from './message-refusal.js';
-import { httpExceptionOf, ownAnswer, refusalOf, type Refusal } from './refusal.js';
+import { httpExceptionOf, ownAnswer, errorResponseOf, type ErrorResponse } from './refusal.js';
 
 /** What a refusal is said with. @internal */
 export interface Reply {
@@ -11,30 +11,30 @@ export interface Reply {
 }
 
 /**
- * What is thrown for a fault, in the words of its transport, with the headers of an HTTP response set; the fault itself where it is none of
- * the client's business.
+ * What is thrown for a fault, in the words of its transport, with the headers of an HTTP response
+ * set; the fault itself where it is none of the client's business.
  *
  * @internal
  */
-export async function exceptionFor(error: unknown, context: ExecutionContext, reply: Reply): Promise<unknown> {
-  const refusal = refusalOf(error, reply.realm);
-  if (!refusal) return error;
+export async function toException(error: unknown, context: ExecutionContext, reply: Reply): Promise<unknown> {
+  const response = errorResponseOf(error, reply.realm);
+  if (!response) return error;
   switch (context.getType<string>()) {
     case 'ws':
     case 'rpc':
-      return messageExceptionOf(refusal, error, context);
+      return messageExceptionOf(response, error, context);
     case 'graphql':
-      return graphqlExceptionOf(refusal, error);
+      return graphqlExceptionOf(response, error);
     case 'http':
-      if (!ownAnswer(error)) setHeaders(refusal, context, reply.adapter);
-      return httpExceptionOf(refusal, error);
+      if (!ownAnswer(error)) setHeaders(response, context, reply.adapter);
+      return httpExceptionOf(response, error);
     default:
-      return httpExceptionOf(refusal, error);
+      return httpExceptionOf(response, error);
   }
 }
 
-function setHeaders(refusal: Refusal, context: ExecutionContext, adapter: AbstractHttpAdapter): void {
+function setHeaders(errorResponse: ErrorResponse, context: ExecutionContext, adapter: AbstractHttpAdapter): void {
   const response: unknown = context.switchToHttp().getResponse();
   if (adapter.isHeadersSent(response)) return;
-  for (const [name, value] of Object.entries(refusal.headers)) adapter.setHeader(response, name, value);
+  for (const [name, value] of Object.entries(errorResponse.headers)) adapter.setHeader(response, name, value);
 }

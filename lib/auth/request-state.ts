@@ -3,34 +3,42 @@ import type { MaybePromise } from '../core/maybe-promise.js';
 import { privateSlot } from '../core/private-slot.js';
 import type { JwksService } from '../jwks.service.js';
 import type { AuthenticatedOptions } from './route-options.js';
-import type { ClaimsRefuser, Verification } from './verification.js';
+import type { ClaimsErrorMapper, Authentication } from './verification.js';
 
 /** The verifications of one request, the last one first. @internal */
-export interface SharedVerification {
+export interface SharedAuthentication {
   readonly jwks: JwksService;
   readonly accessToken: string;
   readonly options: AuthenticatedOptions;
-  readonly verification: MaybePromise<Verification>;
-  readonly before: SharedVerification | undefined;
+  readonly authentication: MaybePromise<Authentication>;
+  readonly before: SharedAuthentication | undefined;
 }
 
-/** What is known of one request, or client of a gateway, or message. Never on the object itself, where others write too. @internal */
+/**
+ * What is known of one request, or client of a gateway, or message. Never on the object itself,
+ * where others write too.
+ *
+ * @internal
+ */
 export interface RequestState {
-  /** What it was let in with; written by our guard and our strategy alone, so that a `request.auth` from elsewhere counts for nothing. */
-  verification: Verification | undefined;
+  /**
+   * What it was let in with; written by our guard and our strategy alone, so that a `request.auth`
+   * from elsewhere counts for nothing.
+   */
+  authentication: Authentication | undefined;
   /** By whom its claims are refused later: the guard or the strategy that let it in. */
-  refuse: ClaimsRefuser | undefined;
+  toException: ClaimsErrorMapper | undefined;
   /** The handler that the verification was for: the client of a gateway stays for others. */
   handler: unknown;
   /** Made for it, whether it was let in or not. */
-  verifications: SharedVerification | undefined;
+  authentications: SharedAuthentication | undefined;
 }
 
 const states = privateSlot<RequestState>();
 
 /**
- * Express changes the prototype of each request, after which V8 has a hidden class for each one alone: a private field then costs more than
- * an entry here (before Node 24).
+ * Express changes the prototype of each request, after which V8 has a hidden class for each one
+ * alone: a private field then costs more than an entry here (before Node 24).
  */
 const ofNode = new WeakMap<IncomingMessage, RequestState>();
 
@@ -43,7 +51,7 @@ export function knownOf(request: object): RequestState | undefined {
 export function requestStateOf(request: object): RequestState {
   const known = knownOf(request);
   if (known) return known;
-  const state = { verification: undefined, refuse: undefined, handler: undefined, verifications: undefined };
+  const state = { authentication: undefined, toException: undefined, handler: undefined, authentications: undefined };
   if (request instanceof IncomingMessage) ofNode.set(request, state);
   else states.fill(request, state);
   return state;

@@ -1,7 +1,7 @@
 import type { ExecutionContext, Type } from '@nestjs/common';
 import type { Reflector } from '@nestjs/core';
 import { JwksConfigurationError } from '../core/errors.js';
-import { fixRouteOptions, type AuthenticatedOptions } from './route-options.js';
+import { freezeRouteOptions, type AuthenticatedOptions } from './route-options.js';
 
 const KEY = 'nestjs-jwks:route';
 
@@ -14,13 +14,13 @@ export type RouteMetadata = AuthenticatedOptions | typeof PUBLIC;
 /** What stands for a context without a class or a handler. */
 const NOBODY = {};
 /** A guard without a decorator asks for a token and nothing more. */
-const PLAIN = fixRouteOptions({});
+const PLAIN = freezeRouteOptions({});
 
 const remembered = new WeakMap<object, WeakMap<object, RouteMetadata>>();
 
 /**
- * Writes the metadata of a class or handler. A second of our decorators on the very same one is refused: the one that happened to be
- * applied first would be lost without a word.
+ * Writes the metadata of a class or handler. A second of our decorators on the very same one is
+ * refused: the one that happened to be applied first would be lost without a word.
  *
  * @internal
  */
@@ -46,7 +46,11 @@ export function isPublic(context: ExecutionContext): boolean {
   return (own ?? inherited) === PUBLIC;
 }
 
-/** The metadata of the handler or, without any, of its class; read once for each pair of them. @internal */
+/**
+ * The metadata of the handler or, without any, of its class; read once for each pair of them.
+ *
+ * @internal
+ */
 export function routeMetadataOf(context: ExecutionContext, reflector: Reflector): RouteMetadata {
   const handler = context.getHandler() ?? NOBODY;
   const controller = context.getClass() ?? NOBODY;

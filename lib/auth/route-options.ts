@@ -1,38 +1,42 @@
 import type { JWTPayload } from 'jose';
 import { JwksConfigurationError } from '../core/errors.js';
-import { fixOptions, type FixedOptions } from '../client/fixed-options.js';
+import { freezeOptions, type FrozenOptions } from '../client/fixed-options.js';
 
 /** What a claim may be asked to be. @publicApi */
 export type ClaimValue = string | number | boolean | null;
 
 /**
- * Judges a claim: the value of the claim (`undefined` where there is none) and all claims. Only `true` lets the request pass; what it throws
- * refuses.
+ * Judges a claim: the value of the claim (`undefined` where there is none) and all claims. Only
+ * `true` lets the request pass; what it throws refuses.
  *
  * @publicApi
  */
 export type ClaimPredicate = (value: unknown, claims: Readonly<JWTPayload>) => boolean | Promise<boolean>;
 
 /**
- * What a route asks of a token, beyond what the module asks of all. Those of a handler take the place of those of its class as a whole.
+ * What a route asks of a token, beyond what the module asks of all. Those of a handler take the
+ * place of those of its class as a whole.
  *
  * @publicApi
  */
 export interface AuthenticatedOptions {
   /**
-   * The scopes that the token must have, all of them; else 403 `insufficient_scope`. Read from `scope` (RFC 8693 section 4.2: separated by
-   * spaces; a list is taken too), `scp` and `permissions`; compared exactly.
+   * The scopes that the token must have, all of them; else 403 `insufficient_scope`. Read from
+   * `scope` (RFC 8693 section 4.2: separated by spaces; a list is taken too), `scp` and
+   * `permissions`; compared exactly.
    */
   readonly scopes?: readonly string[];
-  /** The scopes of which the token must have at least one; else 403. Meets `scopes`: both must hold. */
-  readonly anyScope?: readonly string[];
+  /**
+   * The scopes of which the token must have at least one; else 403. Meets `scopes`: both must hold.
+   */
+  readonly anyOfScopes?: readonly string[];
   /** The issuer, or issuers, whose tokens this route takes; of those that the module trusts. */
   readonly issuer?: string | readonly string[];
   /** The audience of this route, in place of the module's; `false`: any will do. */
   readonly audience?: string | readonly string[] | false;
   /**
-   * Claims by name or path (as `@Claims` reads it), each with the value that it must be (for a claim that is a list: that it must hold) or a
-   * predicate; else 401 `invalid_token`.
+   * Claims by name or path (as `@Claims` reads it), each with the value that it must be (for a
+   * claim that is a list: that it must hold) or a predicate; else 401 `invalid_token`.
    */
   readonly claims?: Readonly<Record<string, ClaimValue | ClaimPredicate>>;
   /**
@@ -50,7 +54,7 @@ type Check = (value: unknown) => string | undefined;
 
 const CHECKS: Readonly<Record<keyof AuthenticatedOptions, Check>> = {
   scopes: scopeFault,
-  anyScope: scopeFault,
+  anyOfScopes: scopeFault,
   issuer: (value) => (isTextOrTexts(value) ? undefined : 'takes a non-empty string or a list of such'),
   audience: (value) =>
     value === false || isTextOrTexts(value) ? undefined : 'takes a non-empty string, a list of such, or `false`',
@@ -59,7 +63,8 @@ const CHECKS: Readonly<Record<keyof AuthenticatedOptions, Check>> = {
 };
 
 /**
- * Refuses options that cannot work, when the class is decorated: a rule that is misspelt, empty or undefined must not become no rule.
+ * Refuses options that cannot work, when the class is decorated: a rule that is misspelt, empty or
+ * undefined must not become no rule.
  *
  * @internal
  */
@@ -73,39 +78,44 @@ export function assertRouteOptions(options: unknown): asserts options is Authent
 }
 
 /** Those that never change, with what of them concerns the token itself. */
-const fixed = new WeakMap<AuthenticatedOptions, FixedOptions | undefined>();
+const frozen = new WeakMap<AuthenticatedOptions, FrozenOptions | undefined>();
 
 /**
  * A copy that never changes, of options that can work.
  *
  * @internal
  */
-export function fixRouteOptions(options: AuthenticatedOptions): AuthenticatedOptions {
+export function freezeRouteOptions(options: AuthenticatedOptions): AuthenticatedOptions {
   assertRouteOptions(options);
-  const { scopes, anyScope, claims, ...others } = options;
-  const asked = asksNothing(options) ? undefined : fixOptions(options);
+  const { scopes, anyOfScopes, claims, ...others } = options;
+  const asked = asksNothing(options) ? undefined : freezeOptions(options);
   const copy = Object.freeze({
     ...others,
     ...(scopes && { scopes: Object.freeze([...scopes]) }),
-    ...(anyScope && { anyScope: Object.freeze([...anyScope]) }),
+    ...(anyOfScopes && { anyOfScopes: Object.freeze([...anyOfScopes]) }),
     ...(claims && { claims: Object.freeze({ ...claims }) }),
     ...asked,
   });
-  fixed.set(copy, asked);
+  frozen.set(copy, asked);
   return copy;
 }
 
-/** What is asked of a token before its claims and scopes are: `undefined`: nothing. Throws for options that cannot work. @internal */
-export function verifyOptionsOf(options: AuthenticatedOptions): FixedOptions | undefined {
-  const known = fixed.get(options);
+/**
+ * What is asked of a token before its claims and scopes are: `undefined`: nothing. Throws for
+ * options that cannot work.
+ *
+ * @internal
+ */
+export function verifyOptionsOf(options: AuthenticatedOptions): FrozenOptions | undefined {
+  const known = frozen.get(options);
   if (known || asksNothing(options)) return known;
   const { issuer, audience } = options;
   return { issuer, audience };
 }
 
 /** Whether they were checked already. @internal */
-export function isFixedRoute(options: AuthenticatedOptions): boolean {
-  return fixed.has(options);
+export function isFrozenRoute(options: AuthenticatedOptions): boolean {
+  return frozen.has(options);
 }
 
 function asksNothing({ issuer, audience }: AuthenticatedOptions): boolean {

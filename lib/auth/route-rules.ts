@@ -8,22 +8,24 @@ import type { AuthenticatedOptions, ClaimPredicate, ClaimValue } from './route-o
 type Rule = readonly [name: string, rule: ClaimValue | ClaimPredicate];
 
 /**
- * Whether a verified token is enough for a route. The claims come first: a token that is not for this route is not worth more scopes.
+ * Whether a verified token is enough for a route. The claims come first: a token that is not for
+ * this route is not worth more scopes.
  *
  * @internal
  */
-export function judgeRoute(
+export function authorizeRoute(
   claims: Readonly<JWTPayload>,
   options: AuthenticatedOptions,
   scopesFrom?: ScopesFrom,
 ): MaybePromise<void> {
-  const judging = options.claims && judgeClaims(claims, Object.entries(options.claims));
-  if (isPromise(judging)) return judging.then(() => judgeScopes(claims, options, scopesFrom));
-  judgeScopes(claims, options, scopesFrom);
+  const judging = options.claims && checkRouteClaims(claims, Object.entries(options.claims));
+  if (isPromise(judging)) return judging.then(() => assertScopes(claims, options, scopesFrom));
+  assertScopes(claims, options, scopesFrom);
 }
 
 /**
- * The scopes of a token, by default: `scope` (RFC 9068 section 2.2.3; a list is taken too), `scp` (the same) and `permissions` (a list).
+ * The scopes of a token, by default: `scope` (RFC 9068 section 2.2.3; a list is taken too), `scp`
+ * (the same) and `permissions` (a list).
  *
  * @internal
  */
@@ -38,27 +40,27 @@ export function scopesOf(claims: Readonly<JWTPayload>, from?: ScopesFrom): reado
 }
 
 /** One after the other; a promise from the first one on that is waited for. */
-function judgeClaims(claims: Readonly<JWTPayload>, rules: readonly Rule[]): MaybePromise<void> {
+function checkRouteClaims(claims: Readonly<JWTPayload>, rules: readonly Rule[]): MaybePromise<void> {
   for (const [index, [name, rule]] of rules.entries()) {
-    const verdict = verdictOf(claims, name, rule);
+    const verdict = evaluateRule(claims, name, rule);
     if (isPromise(verdict)) {
-      return judgeLater(verdict, name).then(() => judgeClaims(claims, rules.slice(index + 1)));
+      return awaitRule(verdict, name).then(() => checkRouteClaims(claims, rules.slice(index + 1)));
     }
-    assertYes(verdict, name);
+    assertTrue(verdict, name);
   }
 }
 
-async function judgeLater(verdict: Promise<unknown>, name: string): Promise<void> {
+async function awaitRule(verdict: Promise<unknown>, name: string): Promise<void> {
   let answer: unknown;
   try {
     answer = await verdict;
   } catch (cause) {
     throw new InvalidClaimError(name, undefined, { cause });
   }
-  assertYes(answer, name);
+  assertTrue(answer, name);
 }
 
-function verdictOf(
+function evaluateRule(
   claims: Readonly<JWTPayload>,
   name: string,
   rule: ClaimValue | ClaimPredicate,
@@ -73,21 +75,21 @@ function verdictOf(
 }
 
 /** What is merely truthy is no yes: the object that somebody meant to look into is. */
-function assertYes(verdict: unknown, name: string): void {
+function assertTrue(verdict: unknown, name: string): void {
   if (verdict !== true) throw new InvalidClaimError(name);
 }
 
-function judgeScopes(
+function assertScopes(
   claims: Readonly<JWTPayload>,
-  { scopes = [], anyScope = [] }: AuthenticatedOptions,
+  { scopes = [], anyOfScopes = [] }: AuthenticatedOptions,
   from: ScopesFrom | undefined,
 ): void {
-  if (scopes.length === 0 && anyScope.length === 0) return;
-  const granted = grantedBy(claims, from, [scopes, anyScope]);
+  if (scopes.length === 0 && anyOfScopes.length === 0) return;
+  const granted = grantedBy(claims, from, [scopes, anyOfScopes]);
   const enough =
     scopes.every((scope) => granted.includes(scope)) &&
-    (anyScope.length === 0 || anyScope.some((scope) => granted.includes(scope)));
-  if (!enough) throw insufficient([scopes, anyScope]);
+    (anyOfScopes.length === 0 || anyOfScopes.some((scope) => granted.includes(scope)));
+  if (!enough) throw insufficient([scopes, anyOfScopes]);
 }
 
 type Asked = readonly (readonly string[])[];

@@ -2,13 +2,13 @@ import type { MaybePromise } from '../core/maybe-promise.js';
 import type { JwksService } from '../jwks.service.js';
 import { fieldsOf, isObject } from './fields.js';
 import { verifyOptionsOf, type AuthenticatedOptions } from './route-options.js';
-import type { Verification } from './verification.js';
+import type { Authentication } from './verification.js';
 import { requestStateOf } from './request-state.js';
 
 /**
- * Verifies a token once for each `scope` (a request, or one message of a WebSocket), whoever asks: several guards of one route, the fields
- * of one GraphQL query. Routes that name another issuer or audience do not share, nor does
- * the service of another application.
+ * Verifies a token once for each `scope` (a request, or one message of a WebSocket), whoever asks:
+ * several guards of one route, the fields of one GraphQL query. Routes that name another issuer or
+ * audience do not share, nor does the service of another application.
  *
  * @internal
  */
@@ -17,30 +17,35 @@ export function verifyOnce(
   accessToken: string,
   options: AuthenticatedOptions,
   scope: object,
-): MaybePromise<Verification> {
+): MaybePromise<Authentication> {
   const state = requestStateOf(scope);
-  const before = state.verifications;
+  const before = state.authentications;
   for (let shared = before; shared; shared = shared.before) {
     const { jwks: service, accessToken: token } = shared;
-    if (service === jwks && token === accessToken && asksAlike(shared.options, options)) return shared.verification;
+    if (service === jwks && token === accessToken && asksAlike(shared.options, options)) return shared.authentication;
   }
-  let verification: MaybePromise<Verification>;
+  let authentication: MaybePromise<Authentication>;
   try {
-    verification = verifyToken(jwks, accessToken, options, scope);
+    authentication = verifyToken(jwks, accessToken, options, scope);
   } catch (error) {
-    verification = Promise.reject(error);
+    authentication = Promise.reject(error);
   }
-  state.verifications = { jwks, accessToken, options, verification, before };
-  return verification;
+  state.authentications = { jwks, accessToken, options, authentication, before };
+  return authentication;
 }
 
-/** Throws at once where nothing has to be waited for. `request` is what has the token, as far as that is known. @internal */
+/**
+ * Throws at once where nothing has to be waited for. `request` is what has the token, as far as
+ * that is known.
+ *
+ * @internal
+ */
 export function verifyToken(
   jwks: JwksService,
   accessToken: string,
   options: AuthenticatedOptions,
   request: unknown,
-): MaybePromise<Verification> {
+): MaybePromise<Authentication> {
   const { socket } = fieldsOf(request);
   return jwks.authenticate(accessToken, verifyOptionsOf(options), isObject(socket) ? socket : undefined);
 }

@@ -11,8 +11,9 @@ export interface ClientConnectAdapter {
 const upgradeRequests = new WeakMap<object, unknown>();
 
 /**
- * Lets the guard see the upgrade request of the clients of `ws`, which keep nothing of it themselves:
- * `app.useWebSocketAdapter(withUpgradeRequest(new WsAdapter(app)))`. Answers with the adapter it was given. socket.io needs it not.
+ * Lets the guard see the upgrade request of the clients of `ws`, which keep nothing of it
+ * themselves: `app.useWebSocketAdapter(withUpgradeRequest(new WsAdapter(app)))`. Answers with the
+ * adapter it was given. socket.io needs it not.
  *
  * @publicApi
  */

@@ -4,14 +4,17 @@ import type { TokenError } from '../core/errors.js';
 import type { VerifiedToken } from '../tokens/verified-token.js';
 
 /** What a request was let in with. @publicApi */
-export interface Verification {
+export interface Authentication {
   /** The access token as it came. */
   readonly accessToken: string;
   /** What `request.auth` is. */
-  readonly auth: VerifiedToken;
+  readonly token: VerifiedToken;
   /** What `request.user` is: the answer of `validate`. */
   readonly user: unknown;
-  /** Where the scopes are, as the option of that name says; absent: in `scope`, `scp` and `permissions`. */
+  /**
+   * Where the scopes are, as the option of that name says; absent: in `scope`, `scp` and
+   * `permissions`.
+   */
   readonly scopesFrom?: ScopesFrom | undefined;
 }
 
@@ -19,4 +22,4 @@ export interface Verification {
 export type ScopesFrom = readonly string[] | ((claims: Readonly<JWTPayload>) => readonly string[]);
 
 /** Answers with what is thrown for claims that do not fit. @internal */
-export type ClaimsRefuser = (error: TokenError, context: ExecutionContext) => Promise<unknown>;
+export type ClaimsErrorMapper = (error: TokenError, context: ExecutionContext) => Promise<unknown>;

@@ -1,19 +1,19 @@
 import type { Clock } from '../core/clock.js';
 import type { LastFault } from './failure-backoff.js';
-import { momentOf, type HeldSet } from './held-set.js';
+import { momentOf, type CachedJwkSet } from './held-set.js';
 import type { JwkSetCounters, KeyLookupStatus } from './key-lookup.js';
-import { wallTimes, type SetState } from './lifetime.js';
+import { wallTimes, type JwkSetState } from './lifetime.js';
 
 /** @internal */
 export interface DescribedSet {
-  readonly held: HeldSet | undefined;
+  readonly held: CachedJwkSet | undefined;
   readonly fault: LastFault | undefined;
   readonly counters: JwkSetCounters;
   readonly clock: Clock;
 }
 
 /** What `status()` says: plain data for JSON, times on the wall clock. @internal */
-export function describeSet(state: SetState, { held, fault, counters, clock }: DescribedSet): KeyLookupStatus {
+export function describeSet(state: JwkSetState, { held, fault, counters, clock }: DescribedSet): KeyLookupStatus {
   const moment = momentOf(clock);
   const keys = held ? [...held.set] : [];
   return {

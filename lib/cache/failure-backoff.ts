@@ -16,8 +16,8 @@ export interface LastFault {
 }
 
 /**
- * When the next attempt may start after failed ones: without it, each request during an outage would be one more request to a source that
- * struggles.
+ * When the next attempt may start after failed ones: without it, each request during an outage
+ * would be one more request to a source that struggles.
  *
  * @internal
  */
@@ -55,8 +55,11 @@ export class FailureBackoff {
     this.endsAt = 0;
   }
 
-  /** What a caller gets who would have had to wait for an attempt: of the class of the last fault, which is what still holds. */
-  refusal(): SourceError {
+  /**
+   * What a caller gets who would have had to wait for an attempt: of the class of the last fault,
+   * which is what still holds.
+   */
+  toError(): SourceError {
     const Fault = this.lastFault?.error.code === 'jwks_invalid' ? InvalidJwkSetError : JwksConnectionError;
     return new Fault('The JWK Set cannot be had: the last attempt failed and the next one is not due yet', {
       retryable: false,

@@ -1,21 +1,27 @@
 import { wait, type Clock } from '../core/clock.js';
 import type { JwkSet } from '../keys/jwk-set.js';
-import { momentOf, type SetHolder } from './held-set.js';
+import { momentOf, type CurrentJwkSet } from './held-set.js';
 import type { JwkSetStore } from './jwk-set-store.js';
 import { restoredLifetime, wallTimes, type LifetimePolicy } from './lifetime.js';
 import type { StoreEntry } from './store-entry.js';
 
-/** How long one process fetches for all before the others do it themselves, and how often they look, in milliseconds. */
-const CLAIM = 1_000;
-const LOOK_AGAIN = 50;
+/**
+ * How long one process fetches for all before the others do it themselves, and how often they look,
+ * in milliseconds.
+ */
+const LEASE_MS = 1_000;
+const POLL_MS = 50;
 
-/** A set that was fetched elsewhere is refreshed there first: here only a part of the jitter brings its refresh forward. */
+/**
+ * A set that was fetched elsewhere is refreshed there first: here only a part of the jitter brings
+ * its refresh forward.
+ */
 const FOLLOWER_JITTER = 0.25;
 
 /** @internal */
-export interface FleetParts {
+export interface StoreCoordinatorParts {
   readonly store: JwkSetStore;
-  readonly holder: SetHolder;
+  readonly currentSet: CurrentJwkSet;
   readonly clock: Clock;
   readonly random: () => number;
 }
@@ -25,44 +31,51 @@ export interface FleetParts {
  *
  * @internal
  */
-export class Fleet {
+export class StoreCoordinator {
   constructor(
     private readonly policy: LifetimePolicy,
-    private readonly parts: FleetParts,
+    private readonly parts: StoreCoordinatorParts,
   ) {}
 
-  /** Takes a newer set from the store, if there is one; answers with it if it will do, which a fresh one does where nothing else is said. */
-  async take(signal: AbortSignal, satisfies?: (set: JwkSet) => boolean): Promise<JwkSet | undefined> {
-    const { clock, holder, store } = this.parts;
+  /**
+   * Takes a newer set from the store, if there is one; answers with it if it will do, which a fresh
+   * one does where nothing else is said.
+   */
+  async takeFromStore(signal: AbortSignal, satisfies?: (set: JwkSet) => boolean): Promise<JwkSet | undefined> {
+    const { clock, currentSet, store } = this.parts;
     const startedAt = clock.monotonic();
-    const entry = await store.read(holder.newerThan, (late) => this.accept(late, startedAt));
+    const entry = await store.read(currentSet.newerThan, (late) => this.accept(late, startedAt));
     signal.throwIfAborted();
     const set = entry && this.accept(entry, startedAt);
     return set && (satisfies?.(set) ?? this.isFresh) ? set : undefined;
   }
 
   /**
-   * Of the processes that find the same set too old at the same time one fetches: the others wait here, and take what it stores. `undefined`
-   * where this process is the one, or has waited long enough.
+   * Of the processes that find the same set too old at the same time one fetches: the others wait
+   * here, and take what it stores. `undefined` where this process is the one, or has waited long
+   * enough.
    */
   async awaitOthers(signal: AbortSignal): Promise<JwkSet | undefined> {
     const { clock, store } = this.parts;
-    const until = clock.monotonic() + CLAIM;
-    while (!(await store.claim(CLAIM)) && clock.monotonic() < until) {
-      await wait(clock, LOOK_AGAIN, signal);
-      const set = await this.take(signal);
+    const until = clock.monotonic() + LEASE_MS;
+    while (!(await store.claim(LEASE_MS)) && clock.monotonic() < until) {
+      await wait(clock, POLL_MS, signal);
+      const set = await this.takeFromStore(signal);
       if (set) return set;
     }
     // Another process may have stored its set and given up its claim since this one looked.
-    const set = await this.take(signal);
+    const set = await this.takeFromStore(signal);
     if (set) void store.release();
     return set;
   }
 
-  /** Stores the set that is held, unless it must not be shared, and lets the others go on. Never rejects. */
+  /**
+   * Stores the set that is held, unless it must not be shared, and lets the others go on. Never
+   * rejects.
+   */
   async publish(isPrivate: boolean): Promise<void> {
-    const { clock, holder, store } = this.parts;
-    const held = holder.current;
+    const { clock, currentSet, store } = this.parts;
+    const held = currentSet.value;
     if (held && !isPrivate && Number.isFinite(held.lifetime.staleUntil)) {
       const { set, origin, etag, lastModified, lifetime, stamp } = held;
       const times = { ...wallTimes(lifetime, momentOf(clock)), fetchedAt: Math.round(stamp) };
@@ -76,16 +89,19 @@ export class Fleet {
     return this.parts.store.release();
   }
 
-  /** Holds a set from the store, unless a newer one has come meanwhile or nothing is left of its life. */
+  /**
+   * Holds a set from the store, unless a newer one has come meanwhile or nothing is left of its
+   * life.
+   */
   private accept(entry: StoreEntry, startedAt: number): JwkSet | undefined {
-    const { clock, holder, random } = this.parts;
-    if (entry.fetchedAt <= (holder.newerThan ?? Number.NEGATIVE_INFINITY)) return undefined;
+    const { clock, currentSet, random } = this.parts;
+    if (entry.fetchedAt <= (currentSet.newerThan ?? Number.NEGATIVE_INFINITY)) return undefined;
     const lifetime = restoredLifetime(entry, this.policy, momentOf(clock), random() * FOLLOWER_JITTER);
-    return lifetime && holder.accept({ ...entry, lifetime, stamp: entry.fetchedAt }, 'store', startedAt);
+    return lifetime && currentSet.accept({ ...entry, lifetime, stamp: entry.fetchedAt }, 'store', startedAt);
   }
 
   private get isFresh(): boolean {
-    const { clock, holder } = this.parts;
-    return holder.current !== undefined && clock.monotonic() < holder.current.lifetime.freshUntil;
+    const { clock, currentSet } = this.parts;
+    return currentSet.value !== undefined && clock.monotonic() < currentSet.value.lifetime.freshUntil;
   }
 }

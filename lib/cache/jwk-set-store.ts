@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { withDeadline, type Clock } from '../core/clock.js';
 import type { JwksEvents } from '../core/events.js';
-import { entryKey, judgeEntry, serializeEntry, type EntryOwner, type StoreEntry } from './store-entry.js';
-import { swallowedErrors, type SwallowedErrors } from './swallowed-errors.js';
+import { entryKey, parseEntry, serializeEntry, type EntryOwner, type StoreEntry } from './store-entry.js';
+import { keyvErrors, type KeyvErrors } from './swallowed-errors.js';
 
 /** What is used of a cache-manager `Cache`. @publicApi */
-export interface StoreLike {
+export interface JwksStore {
   get(key: string): Promise<unknown>;
   /** `ttl` in milliseconds. */
   set(key: string, value: unknown, ttl?: number): Promise<unknown>;
@@ -40,26 +40,27 @@ export class JwkSetStore {
   private readonly key: string;
   private readonly claimant = randomUUID();
   private readonly closing = new AbortController();
-  private readonly swallowed: SwallowedErrors;
+  private readonly keyvErrors: KeyvErrors;
   private readonly reported = new Map<string, number>();
   private outstanding = 0;
   private restsUntil = Number.NEGATIVE_INFINITY;
   private hasClaim = false;
 
   constructor(
-    private readonly cache: StoreLike,
+    private readonly cache: JwksStore,
     private readonly settings: JwkSetStoreSettings,
     private readonly clock: Clock,
     private readonly events: JwksEvents,
   ) {
     this.key = entryKey(settings.prefix, settings);
-    this.swallowed = swallowedErrors(cache);
+    this.keyvErrors = keyvErrors(cache);
   }
 
   /**
-   * The entry, if there is a good one that was fetched later than `newerThan` (wall clock). `onLate` gets one that nobody waits for any more:
-   * at the start of a process its connection may take longer than a request can wait, and during an outage there is nothing else to have.
-   * Never rejects.
+   * The entry, if there is a good one that was fetched later than `newerThan` (wall clock).
+   * `onLate` gets one that nobody waits for any more: at the start of a process its connection may
+   * take longer than a request can wait, and during an outage there is nothing else to have. Never
+   * rejects.
    */
   async read(
     newerThan = Number.NEGATIVE_INFINITY,
@@ -67,17 +68,17 @@ export class JwkSetStore {
   ): Promise<StoreEntry | undefined> {
     this.counters.storeReads += 1;
     const take = (value: unknown) => {
-      const entry = this.judge(value, newerThan);
+      const entry = this.parse(value, newerThan);
       if (entry) onLate?.(entry);
     };
-    return this.judge(await this.call('get', () => this.cache.get(this.key), take), newerThan);
+    return this.parse(await this.call('get', () => this.cache.get(this.key), take), newerThan);
   }
 
-  private judge(value: unknown, newerThan: number): StoreEntry | undefined {
+  private parse(value: unknown, newerThan: number): StoreEntry | undefined {
     if (value === undefined || value === null) return undefined;
-    const judged = judgeEntry(value, this.settings, this.clock.now(), newerThan);
-    if (!judged || 'set' in judged) return judged;
-    this.report('get', judged.reason, judged.tampered);
+    const parsed = parseEntry(value, this.settings, this.clock.now(), newerThan);
+    if (!parsed || 'set' in parsed) return parsed;
+    this.report('get', parsed.reason, parsed.tampered);
     return undefined;
   }
 
@@ -90,14 +91,15 @@ export class JwkSetStore {
   }
 
   /**
-   * Whether this process should be the one that fetches. A store without compare-and-set can't promise that it is the only one: two that ask
-   * within one round trip may both be told so, which costs a fetch and nothing else. True where the store does not answer. Never rejects.
+   * Whether this process should be the one that fetches. A store without compare-and-set can't
+   * promise that it is the only one: two that ask within one round trip may both be told so, which
+   * costs a fetch and nothing else. True where the store does not answer. Never rejects.
    */
   async claim(duration: number): Promise<boolean> {
     const key = `${this.key}:claim`;
     // Junk is nobody's claim: a store that lies must not keep anybody waiting.
-    const isTaken = (holder: unknown) =>
-      typeof holder === 'string' && CLAIMANT.test(holder) && holder !== this.claimant;
+    const isTaken = (currentSet: unknown) =>
+      typeof currentSet === 'string' && CLAIMANT.test(currentSet) && currentSet !== this.claimant;
     if (isTaken(await this.call('get', () => this.cache.get(key)))) return false;
     await this.call('set', () => this.cache.set(key, this.claimant, duration));
     this.hasClaim = !isTaken(await this.call('get', () => this.cache.get(key)));
@@ -127,7 +129,7 @@ export class JwkSetStore {
     if (this.closing.signal.aborted || clock.monotonic() < this.restsUntil) return undefined;
     if (this.outstanding >= MAX_OUTSTANDING) return undefined;
     const reason = () => new Error(`The store did not answer within ${settings.timeout} ms`);
-    const swallowedBefore = this.swallowed.count;
+    const errorsBefore = this.keyvErrors.count;
     try {
       const limit = { clock, delay: settings.timeout, parent: this.closing.signal, reason };
       const answer = await withDeadline(limit, async (signal) => {
@@ -136,7 +138,7 @@ export class JwkSetStore {
         return late;
       });
       const mayHaveFailed = operation === 'set' || answer === undefined;
-      if (mayHaveFailed && this.swallowed.count > swallowedBefore) throw this.swallowed.last;
+      if (mayHaveFailed && this.keyvErrors.count > errorsBefore) throw this.keyvErrors.last;
       return answer;
     } catch (cause) {
       if (this.closing.signal.aborted) return undefined;
@@ -155,7 +157,9 @@ export class JwkSetStore {
     }
   }
 
-  /** Counts always; tells the same reason once in a while, for one refresh may read several times. */
+  /**
+   * Counts always; tells the same reason once in a while, for one refresh may read several times.
+   */
   private report(operation: 'get' | 'set', reason: string, tampered = false): void {
     this.counters.storeFailures += 1;
     const now = this.clock.monotonic();

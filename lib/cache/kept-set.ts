@@ -3,57 +3,57 @@ import { JwksConnectionError } from '../core/errors.js';
 import type { RefreshCause } from '../core/events.js';
 import type { JwkSet } from '../keys/jwk-set.js';
 import type { FailureBackoff } from './failure-backoff.js';
-import type { SetHolder } from './held-set.js';
-import { stateAt, type SetState } from './lifetime.js';
-import type { Flight, Refresher } from './refresher.js';
-import type { SetEvents } from './set-events.js';
+import type { CurrentJwkSet } from './held-set.js';
+import { stateAt, type JwkSetState } from './lifetime.js';
+import type { RunningAttempt, Refresher } from './refresher.js';
+import type { SetReporter } from './set-events.js';
 
 /** @internal */
-export interface KeptSetParts {
-  readonly holder: SetHolder;
+export interface StaleWhileRevalidateParts {
+  readonly currentSet: CurrentJwkSet;
   readonly refresher: Refresher;
   readonly backoff: FailureBackoff;
-  readonly told: SetEvents;
+  readonly reporter: SetReporter;
   readonly clock: Clock;
 }
 
 /** How long a request waits for a refresh while there is a stale set to serve, in milliseconds. */
-const PATIENCE = 1_000;
+const MAX_WAIT_WHILE_STALE = 1_000;
 
 /**
  * The set by its state: served, served and refreshed, waited for, or refused.
  *
  * @internal
  */
-export class KeptSet {
+export class StaleWhileRevalidate {
   private closed: JwksConnectionError | undefined;
-  private patience: { readonly flight: Flight; readonly over: Promise<void> } | undefined;
+  private waiting: { readonly running: RunningAttempt; readonly over: Promise<void> } | undefined;
 
   constructor(
     /** False: nothing is held, so that every look-up loads. */
-    private readonly keep: boolean,
-    private readonly parts: KeptSetParts,
+    private readonly enabled: boolean,
+    private readonly parts: StaleWhileRevalidateParts,
   ) {}
 
-  get state(): SetState {
-    return stateAt(this.parts.holder.current?.lifetime, this.parts.clock.monotonic());
+  get state(): JwkSetState {
+    return stateAt(this.parts.currentSet.value?.lifetime, this.parts.clock.monotonic());
   }
 
   /** The set, if its state lets it serve; starts nothing, waits for nothing. */
-  get serving(): JwkSet | undefined {
+  get servable(): JwkSet | undefined {
     const { state } = this;
-    return this.closed || state === 'expired' ? undefined : this.parts.holder.current?.set;
+    return this.closed || state === 'expired' ? undefined : this.parts.currentSet.value?.set;
   }
 
   /** The set, if it serves at once. */
-  held(): JwkSet | undefined {
+  current(): JwkSet | undefined {
     if (this.closed) return undefined;
-    const { current } = this.parts.holder;
+    const { value: current } = this.parts.currentSet;
     switch (this.state) {
       case 'fresh':
         return current?.set;
-      case 'ageing':
-        this.refreshBehind();
+      case 'refresh-due':
+        this.refreshInBackground();
         return current?.set;
       case 'stale':
         return this.isWorthWaiting() ? undefined : this.serveStale();
@@ -64,17 +64,17 @@ export class KeptSet {
   }
 
   /** The set; waits where its state asks for that. Rejects with a SourceError. */
-  async obtain(because: RefreshCause): Promise<JwkSet> {
+  async getOrLoad(trigger: RefreshCause): Promise<JwkSet> {
     if (this.closed) throw this.closed;
-    return this.held() ?? (this.state === 'stale' ? this.waitBriefly() : this.load(because));
+    return this.current() ?? (this.state === 'stale' ? this.waitForRefresh() : this.load(trigger));
   }
 
   /** One attempt that asks the source, whatever is held or stored and however lately it failed. */
   async reload(): Promise<JwkSet> {
     const { refresher } = this.parts;
-    while (refresher.flight && !refresher.flight.reload) await refresher.flight.settled;
+    while (refresher.running && !refresher.running.reload) await refresher.running.settled;
     if (this.closed) throw this.closed;
-    return refresher.start({ because: 'requested', reload: true, satisfies: () => false }).landed;
+    return refresher.start({ trigger: 'requested', reload: true, satisfies: () => false }).result;
   }
 
   close(): JwksConnectionError {
@@ -82,66 +82,67 @@ export class KeptSet {
     return this.closed;
   }
 
-  private refreshBehind(): void {
+  private refreshInBackground(): void {
     const { backoff, refresher } = this.parts;
-    if (refresher.flight) return;
-    if (backoff.timeLeft > 0) this.tellBackoff('ageing');
-    else refresher.start({ because: 'ageing', reload: false });
+    if (refresher.running) return;
+    if (backoff.timeLeft > 0) this.reportBackoff('refresh-due');
+    else refresher.start({ trigger: 'refresh-due', reload: false });
   }
 
   /** One that failed lately, or takes long, keeps nobody. */
   private isWorthWaiting(): boolean {
     const { backoff, clock, refresher } = this.parts;
-    const { flight } = refresher;
-    if (flight) return clock.monotonic() - flight.startedAt < PATIENCE;
+    const { running } = refresher;
+    if (running) return clock.monotonic() - running.startedAt < MAX_WAIT_WHILE_STALE;
     if (backoff.timeLeft === 0) return true;
-    this.tellBackoff('stale');
+    this.reportBackoff('stale');
     return false;
   }
 
-  private async waitBriefly(): Promise<JwkSet> {
-    await this.patienceFor(this.parts.refresher.start({ because: 'stale', reload: false }));
+  private async waitForRefresh(): Promise<JwkSet> {
+    await this.waitFor(this.parts.refresher.start({ trigger: 'stale', reload: false }));
     const stale = this.state === 'stale' && !this.closed ? this.serveStale() : undefined;
-    return stale ?? this.obtain('stale');
+    return stale ?? this.getOrLoad('stale');
   }
 
   /** One timer for all who wait, gone when the flight has landed. */
-  private patienceFor(flight: Flight): Promise<void> {
-    if (this.patience?.flight === flight) return this.patience.over;
+  private waitFor(running: RunningAttempt): Promise<void> {
+    if (this.waiting?.running === running) return this.waiting.over;
     const { clock } = this.parts;
     const over = new Promise<void>((resolve) => {
-      const cancel = clock.timer(flight.startedAt + PATIENCE - clock.monotonic(), resolve);
-      void flight.settled.then(() => {
+      const cancel = clock.timer(running.startedAt + MAX_WAIT_WHILE_STALE - clock.monotonic(), resolve);
+      void running.settled.then(() => {
         cancel();
         resolve();
       });
     });
-    this.patience = { flight, over };
+    this.waiting = { running, over };
     return over;
   }
 
   private serveStale(): JwkSet | undefined {
-    const { clock, holder, told } = this.parts;
-    if (holder.current) told.servedStale(holder.current.lifetime.staleUntil - clock.monotonic());
-    return holder.current?.set;
+    const { clock, currentSet, reporter } = this.parts;
+    if (currentSet.value) reporter.servedStale(currentSet.value.lifetime.staleUntil - clock.monotonic());
+    return currentSet.value?.set;
   }
 
-  private async load(because: RefreshCause): Promise<JwkSet> {
+  private async load(trigger: RefreshCause): Promise<JwkSet> {
     const { backoff, refresher } = this.parts;
-    if (this.keep && !refresher.flight && backoff.timeLeft > 0) {
-      this.tellBackoff(because);
-      throw backoff.refusal();
+    if (this.enabled && !refresher.running && backoff.timeLeft > 0) {
+      this.reportBackoff(trigger);
+      throw backoff.toError();
     }
-    const flight = refresher.start({ because, reload: !this.keep });
-    await flight.looked;
-    if (!this.serving) await flight.settled;
-    // What another process stored may serve, even where it has to be refreshed, or came late: a restart during an outage.
-    return this.serving ? this.obtain(because) : flight.landed;
+    const running = refresher.start({ trigger, reload: !this.enabled });
+    await running.looked;
+    if (!this.servable) await running.settled;
+    // What another process stored may serve, even where it has to be refreshed, or came late: a
+    // restart during an outage.
+    return this.servable ? this.getOrLoad(trigger) : running.result;
   }
 
-  private tellBackoff(because: RefreshCause): void {
-    const { backoff, clock, told } = this.parts;
+  private reportBackoff(trigger: RefreshCause): void {
+    const { backoff, clock, reporter } = this.parts;
     const now = clock.monotonic();
-    told.skipped(because, 'backoff', { now, until: now + backoff.timeLeft });
+    reporter.skipped(trigger, 'backoff', { now, until: now + backoff.timeLeft });
   }
 }

@@ -1,13 +1,13 @@
 import type { RefreshCause } from '../core/events.js';
 import type { JwkSet, KeySelector } from '../keys/jwk-set.js';
 import type { SigningKey } from '../keys/signing-key.js';
-import type { SetState } from './lifetime.js';
+import type { JwkSetState } from './lifetime.js';
 
 /** @internal */
 export interface RefreshRequest {
   /** The set that the caller has; nothing is asked for where another one has taken its place. */
   readonly seen: JwkSet | undefined;
-  readonly because: RefreshCause;
+  readonly trigger: RefreshCause;
 }
 
 /**
@@ -16,20 +16,24 @@ export interface RefreshRequest {
  * @internal
  */
 export interface KeyLookup {
-  /** The set, if it serves without waiting; `undefined`: call `get()`. Starts the background refresh of an ageing set. */
-  held(): JwkSet | undefined;
+  /**
+   * The set, if it serves without waiting; `undefined`: call `get()`. Starts the background refresh
+   * of a set that is due for a refresh.
+   */
+  current(): JwkSet | undefined;
   /** The set; waits where its state asks for that. Rejects with a SourceError. */
   get(): Promise<JwkSet>;
   /**
-   * The key for a token's header; synchronous where the held set has it. A miss causes one shared refetch within the budget. Rejects with
-   * SigningKeyNotFoundError, or with a SourceError where no set can be had.
+   * The key for a token's header; synchronous where the held set has it. A miss causes one shared
+   * refetch within the budget. Rejects with SigningKeyNotFoundError, or with a SourceError where no
+   * set can be had.
    */
   find(selector: KeySelector): SigningKey | Promise<SigningKey>;
   /** The same by kid alone. */
   findByKid(kid: string): SigningKey | Promise<SigningKey>;
   /**
-   * `requested`: always one attempt, rejects when it fails. `bad-signature`, `unknown-kid`: one attempt within budget and backoff; answers
-   * with what is held where none is made or it fails.
+   * `requested`: always one attempt, rejects when it fails. `bad-signature`, `unknown-kid`: one
+   * attempt within budget and backoff; answers with what is held where none is made or it fails.
    */
   refresh(request: RefreshRequest): Promise<JwkSet>;
   prefetch(): Promise<void>;
@@ -64,9 +68,13 @@ export interface JwkSetCounters {
   readonly storeFailures: number;
 }
 
-/** What is kept of one issuer: plain data, no key material. Times are milliseconds since the epoch. @publicApi */
+/**
+ * What is kept of one issuer: plain data, no key material. Times are milliseconds since the epoch.
+ *
+ * @publicApi
+ */
 export interface KeyLookupStatus {
-  readonly state: SetState;
+  readonly state: JwkSetState;
   readonly kids: readonly string[];
   readonly algs: readonly string[];
   readonly fetchedAt?: number;

@@ -1,12 +1,13 @@
 import type { FreshnessHints } from '../sources/jwk-set-source.js';
 
 /**
- * `fresh`: served. `ageing`: served, and refreshed in the background. `stale`: past its freshness, serves while no source answers.
- * `expired`: serves no more. `empty`: none was ever held.
+ * `fresh`: served. `refresh-due`: served, and refreshed in the background. `stale`: past its
+ * freshness, serves while no source answers. `expired`: serves no more. `empty`: none was ever
+ * held.
  *
  * @publicApi
  */
-export type SetState = 'fresh' | 'ageing' | 'stale' | 'expired' | 'empty';
+export type JwkSetState = 'fresh' | 'refresh-due' | 'stale' | 'expired' | 'empty';
 
 /** All durations in milliseconds. @internal */
 export interface LifetimePolicy {
@@ -23,7 +24,12 @@ export interface LifetimePolicy {
   readonly staleIfError: number;
 }
 
-/** When a set was had and what it is good for, on one clock. A set that never ages has infinite times. @internal */
+/**
+ * When a set was had and what it is good for, on one clock. A set that never ages has infinite
+ * times.
+ *
+ * @internal
+ */
 export interface Lifetime {
   readonly fetchedAt: number;
   readonly refreshAt: number;
@@ -41,7 +47,10 @@ export interface Arrival {
   readonly jitter: number;
 }
 
-/** The most that the refresh-ahead point is brought forward, as a part of it: keeps a fleet from refreshing all at once. */
+/**
+ * The most that the refresh-ahead point is brought forward, as a part of it: keeps a fleet from
+ * refreshing all at once.
+ */
 const JITTER = 0.1;
 
 /** @internal */
@@ -69,7 +78,10 @@ function freshness({ maxAge, noStore }: FreshnessHints, policy: LifetimePolicy):
   return Math.min(policy.maxTtl, Math.max(policy.minTtl, maxAge));
 }
 
-/** RFC 9111 section 5.2.2.2 and RFC 5861 section 4: the answer may shorten what the operator allows, never lengthen it. */
+/**
+ * RFC 9111 section 5.2.2.2 and RFC 5861 section 4: the answer may shorten what the operator allows,
+ * never lengthen it.
+ */
 function staleness({ mustRevalidate, staleIfError }: FreshnessHints, policy: LifetimePolicy): number {
   if (mustRevalidate) return 0;
   if (staleIfError === undefined || Number.isNaN(staleIfError)) return policy.staleIfError;
@@ -94,8 +106,9 @@ export interface Moment {
 }
 
 /**
- * The lifetime of a set that comes from the shared store, on the monotonic clock: never longer than this process would have allowed itself,
- * whatever the entry says. `undefined` where nothing is left of it.
+ * The lifetime of a set that comes from the shared store, on the monotonic clock: never longer than
+ * this process would have allowed itself, whatever the entry says. `undefined` where nothing is
+ * left of it.
  *
  * @internal
  */
@@ -135,9 +148,9 @@ export function withoutStaleness(lifetime: Lifetime): Lifetime {
 }
 
 /** Each time is the first moment of the next state. @internal */
-export function stateAt(lifetime: Lifetime | undefined, now: number): SetState {
+export function stateAt(lifetime: Lifetime | undefined, now: number): JwkSetState {
   if (!lifetime) return 'empty';
   if (now < lifetime.refreshAt) return 'fresh';
-  if (now < lifetime.freshUntil) return 'ageing';
+  if (now < lifetime.freshUntil) return 'refresh-due';
   return now < lifetime.staleUntil ? 'stale' : 'expired';
 }

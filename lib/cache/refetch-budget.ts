@@ -3,9 +3,10 @@ import type { Clock } from '../core/clock.js';
 
 /** @internal */
 export interface RefetchBudgetSettings {
-  /** The most refetches within any span of `per` milliseconds; 0: none at all. */
-  readonly refetches: number;
-  readonly per: number;
+  /** How many refetches the full bucket holds. 0: none at all. */
+  readonly burst: number;
+  /** How long it takes until one more refetch is in the bucket, in milliseconds. */
+  readonly every: number;
 }
 
 /** How many absent kids are remembered, and for how long (milliseconds). */
@@ -13,28 +14,33 @@ const MAX_ABSENT = 1_000;
 const ABSENT_FOR = 30_000;
 
 /**
- * How often tokens may cause a fetch. Whoever sends tokens chooses their kids, so it counts all of them together, and remembers what a
- * refetch did not bring.
+ * A token bucket that limits how often access tokens may cause a fetch. Senders choose the kids of
+ * their tokens, so all kids share the bucket. Kids that a refetch did not bring are remembered.
  *
  * @internal
  */
 export class RefetchBudget {
   private lacking: object | undefined;
   private absent: LRUCache<string, true> | undefined;
-  private taken: number[] = [];
+  /** When the bucket is full again, on the monotonic clock. */
+  private fullAt = 0;
 
   constructor(
     private readonly settings: RefetchBudgetSettings,
     private readonly clock: Clock,
   ) {}
 
-  /** Takes one refetch, if there is one left in this span. */
+  /** Takes one refetch, if the bucket holds one. */
   take(): boolean {
-    const now = this.clock.monotonic();
-    this.taken = this.taken.filter((moment) => now - moment < this.settings.per);
-    if (this.taken.length >= this.settings.refetches) return false;
-    this.taken.push(now);
+    if (this.timeLeft > 0 || this.settings.burst === 0) return false;
+    this.fullAt = Math.max(this.fullAt, this.clock.monotonic()) + this.settings.every;
     return true;
+  }
+
+  /** How long until the bucket holds a refetch, in milliseconds. */
+  get timeLeft(): number {
+    const { burst, every } = this.settings;
+    return Math.max(0, this.fullAt - this.clock.monotonic() - Math.max(0, burst - 1) * every);
   }
 
   /** Whether a refetch has shown lately that the set lacks the key. */
@@ -50,9 +56,13 @@ export class RefetchBudget {
   }
 }
 
-/** Made when the first kid is found absent: it takes its room at once, and there may be a thousand tenants. */
+/**
+ * Made when the first kid is found absent: it takes its room at once, and there may be a thousand
+ * tenants.
+ */
 function absentKids(clock: Clock): LRUCache<string, true> {
-  // One more than the clock says: a start of 0 counts as none. No resolution: with one it reads the time by a timer of its own.
+  // One more than the clock says: a start of 0 counts as none. No resolution: with one it reads the
+  // time by a timer of its own.
   const perf = { now: () => clock.monotonic() + 1 };
   return new LRUCache({ max: MAX_ABSENT, ttl: ABSENT_FOR, ttlResolution: 0, perf });
 }

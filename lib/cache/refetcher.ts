@@ -2,31 +2,31 @@ import type { Clock } from '../core/clock.js';
 import type { RefreshCause } from '../core/events.js';
 import type { JwkSet } from '../keys/jwk-set.js';
 import type { FailureBackoff } from './failure-backoff.js';
-import type { SetHolder } from './held-set.js';
+import type { CurrentJwkSet } from './held-set.js';
 import type { RefetchBudget } from './refetch-budget.js';
-import type { Flight, Refresher } from './refresher.js';
-import type { SetEvents } from './set-events.js';
+import type { RunningAttempt, Refresher } from './refresher.js';
+import type { SetReporter } from './set-events.js';
 
 /** @internal */
-export interface RefetcherSettings {
+export interface MissingKeyRefreshSettings {
   /** How long a caller waits in all, in milliseconds. */
   readonly deadline: number;
-  readonly unknownKid: { readonly per: number };
+  readonly refetchLimit: { readonly every: number };
 }
 
 /** @internal */
-export interface RefetcherParts {
+export interface MissingKeyRefreshParts {
   readonly refresher: Refresher;
-  readonly holder: SetHolder;
+  readonly currentSet: CurrentJwkSet;
   readonly budget: RefetchBudget;
   readonly backoff: FailureBackoff;
-  readonly told: SetEvents;
+  readonly reporter: SetReporter;
   readonly clock: Clock;
 }
 
 /** What a token asked that the held set could not answer. @internal */
 export interface Question {
-  readonly because: RefreshCause;
+  readonly trigger: RefreshCause;
   /** When the caller began to wait, on the monotonic clock. */
   readonly since: number;
   /** Number of the last flight that had been started then. */
@@ -43,41 +43,42 @@ const MIN_WAIT = 1_000;
  *
  * @internal
  */
-export class Refetcher {
+export class MissingKeyRefresh {
   constructor(
-    private readonly settings: RefetcherSettings,
-    private readonly parts: RefetcherParts,
+    private readonly settings: MissingKeyRefreshSettings,
+    private readonly parts: MissingKeyRefreshParts,
   ) {}
 
   /**
-   * Waits until the held set answers the question, or the source has answered a reload that began after it was asked: a flight already under
-   * way may bring what was published before. False where that could not be had. Never rejects.
+   * Waits until the held set answers the question, or the source has answered a reload that began
+   * after it was asked: a flight already under way may bring what was published before. False where
+   * that could not be had. Never rejects.
    */
   async refetch(question: Question): Promise<boolean> {
-    const { refresher, holder } = this.parts;
+    const { refresher, currentSet } = this.parts;
     while (refresher.answered <= question.asked) {
-      const flight = refresher.flight ?? this.launch(question);
-      if (!flight || !(await flight.settled)) return false;
-      const held = holder.current;
+      const running = refresher.running ?? this.start(question);
+      if (!running || !(await running.settled)) return false;
+      const held = currentSet.value;
       if (held && question.satisfies(held.set)) return true;
     }
     return true;
   }
 
-  private launch({ because, since, satisfies }: Question): Flight | undefined {
+  private start({ trigger, since, satisfies }: Question): RunningAttempt | undefined {
     const { backoff, budget, clock, refresher } = this.parts;
     const within = this.settings.deadline - (clock.monotonic() - since);
     if (within < Math.min(MIN_WAIT, this.settings.deadline / 2)) return undefined;
-    if (backoff.timeLeft > 0) return this.skip(because, 'backoff', backoff.timeLeft);
-    if (!budget.take()) return this.skip(because, 'budget', this.settings.unknownKid.per);
-    return refresher.start({ because, reload: true, satisfies, within });
+    if (backoff.timeLeft > 0) return this.skip(trigger, 'backoff', backoff.timeLeft);
+    if (!budget.take()) return this.skip(trigger, 'budget', budget.timeLeft || this.settings.refetchLimit.every);
+    return refresher.start({ trigger, reload: true, satisfies, within });
   }
 
-  private skip(because: RefreshCause, reason: 'budget' | 'backoff', duration: number): undefined {
-    const { clock, told } = this.parts;
+  private skip(trigger: RefreshCause, reason: 'budget' | 'backoff', duration: number): undefined {
+    const { clock, reporter } = this.parts;
     const now = clock.monotonic();
-    told.counters.refetchesSkipped += 1;
-    told.skipped(because, reason, { now, until: now + duration });
+    reporter.counters.refetchesSkipped += 1;
+    reporter.skipped(trigger, reason, { now, until: now + duration });
     return undefined;
   }
 }

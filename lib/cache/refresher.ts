@@ -5,10 +5,10 @@ import { SingleFlight } from '../core/single-flight.js';
 import { JwkSet } from '../keys/jwk-set.js';
 import type { JwkSetSource, SourceAnswer } from '../sources/jwk-set-source.js';
 import type { FailureBackoff } from './failure-backoff.js';
-import type { Fleet } from './fleet.js';
-import { momentOf, type HeldSet, type SetHolder } from './held-set.js';
+import type { StoreCoordinator } from './fleet.js';
+import { momentOf, type CachedJwkSet, type CurrentJwkSet } from './held-set.js';
 import { lifetimeOf, type LifetimePolicy } from './lifetime.js';
-import type { SetEvents } from './set-events.js';
+import type { SetReporter } from './set-events.js';
 
 /** @internal */
 export interface RefresherSettings extends LifetimePolicy {
@@ -19,17 +19,17 @@ export interface RefresherSettings extends LifetimePolicy {
 /** @internal */
 export interface RefresherParts {
   readonly source: JwkSetSource;
-  readonly holder: SetHolder;
-  readonly fleet: Fleet | undefined;
+  readonly currentSet: CurrentJwkSet;
+  readonly coordinator: StoreCoordinator | undefined;
   readonly backoff: FailureBackoff;
-  readonly told: SetEvents;
+  readonly reporter: SetReporter;
   readonly clock: Clock;
   readonly random: () => number;
 }
 
 /** @internal */
 export interface Attempt {
-  readonly because: RefreshCause;
+  readonly trigger: RefreshCause;
   /** Something is missing that was published since: a whole answer, past every cache on the way. */
   readonly reload: boolean;
   /** Whether a set from the store will do; without it, a fresh one will. */
@@ -39,38 +39,39 @@ export interface Attempt {
 }
 
 /** An attempt under way. @internal */
-export interface Flight {
+export interface RunningAttempt {
   /** From 1, in the order of their start. */
   readonly number: number;
   readonly reload: boolean;
   readonly startedAt: number;
   /** Resolves once the store was looked at. */
   readonly looked: Promise<void>;
-  readonly landed: Promise<JwkSet>;
+  readonly result: Promise<JwkSet>;
   /** Whether it brought a set. Never rejects. */
   readonly settled: Promise<boolean>;
 }
 
-interface TakeOff {
+interface AttemptStart {
   readonly number: number;
   readonly startedAt: number;
   readonly onLooked: () => void;
 }
 
 /**
- * Makes attempts, one at a time: looks whether another process has stored a newer set, else asks the source; accepts or refuses, stores,
- * tells. Nothing that is held goes before its replacement is accepted.
+ * Makes attempts, one at a time: looks whether another process has stored a newer set, else asks
+ * the source; accepts or refuses, stores, tells. Nothing that is held goes before its replacement
+ * is accepted.
  *
  * @internal
  */
 export class Refresher {
   /** Number of the last flight that was started. */
-  launched = 0;
+  started = 0;
   /** Number of the last reload that the source answered. */
   answered = 0;
-  private readonly flights = new SingleFlight<JwkSet>();
+  private readonly attempts = new SingleFlight<JwkSet>();
   private readonly closing = new AbortController();
-  private latest: Flight | undefined;
+  private latest: RunningAttempt | undefined;
 
   constructor(
     private readonly settings: RefresherSettings,
@@ -78,24 +79,24 @@ export class Refresher {
   ) {}
 
   /** The attempt under way, if any. */
-  get flight(): Flight | undefined {
-    return this.flights.current && this.latest;
+  get running(): RunningAttempt | undefined {
+    return this.attempts.current && this.latest;
   }
 
   /** Starts an attempt, or joins the one under way. Its failure needs no handling. */
-  start(attempt: Attempt): Flight {
-    if (this.flight) return this.flight;
-    this.launched += 1;
-    const number = this.launched;
+  start(attempt: Attempt): RunningAttempt {
+    if (this.running) return this.running;
+    this.started += 1;
+    const number = this.started;
     const startedAt = this.parts.clock.monotonic();
     let onLooked = () => {};
     const looked = new Promise<void>((resolve) => (onLooked = resolve));
-    const landed = this.flights.run(() => this.fly(attempt, { number, startedAt, onLooked }));
-    const settled = landed.then(
+    const result = this.attempts.run(() => this.run(attempt, { number, startedAt, onLooked }));
+    const settled = result.then(
       () => true,
       () => false,
     );
-    this.latest = { number, reload: attempt.reload, startedAt, looked, landed, settled };
+    this.latest = { number, reload: attempt.reload, startedAt, looked, result, settled };
     return this.latest;
   }
 
@@ -121,57 +122,57 @@ export class Refresher {
     return withDeadline({ clock: this.parts.clock, delay, parent: this.closing.signal, reason }, work);
   }
 
-  private async fly(attempt: Attempt, takeOff: TakeOff): Promise<JwkSet> {
+  private async run(attempt: Attempt, begun: AttemptStart): Promise<JwkSet> {
     const delay = attempt.within ?? this.settings.deadline;
     try {
-      return await this.inTime(delay, (signal) => this.attempt(attempt, takeOff, signal));
+      return await this.inTime(delay, (signal) => this.attempt(attempt, begun, signal));
     } catch (cause) {
       if (this.closing.signal.aborted) throw this.closing.signal.reason;
-      throw this.refuse(toSourceError(cause), attempt.because, takeOff.startedAt);
+      throw this.recordFailure(toSourceError(cause), attempt.trigger, begun.startedAt);
     } finally {
-      takeOff.onLooked();
+      begun.onLooked();
     }
   }
 
-  private async attempt(attempt: Attempt, takeOff: TakeOff, signal: AbortSignal): Promise<JwkSet> {
+  private async attempt(attempt: Attempt, begun: AttemptStart, signal: AbortSignal): Promise<JwkSet> {
     const { reload, satisfies } = attempt;
-    const { fleet } = this.parts;
-    const stored = await fleet?.take(signal, satisfies);
-    takeOff.onLooked();
-    const found = stored ?? (reload ? undefined : await fleet?.awaitOthers(signal));
+    const { coordinator } = this.parts;
+    const stored = await coordinator?.takeFromStore(signal, satisfies);
+    begun.onLooked();
+    const found = stored ?? (reload ? undefined : await coordinator?.awaitOthers(signal));
     if (found) return found;
-    const set = await this.ask(attempt, takeOff.startedAt, signal);
-    if (reload) this.answered = takeOff.number;
+    const set = await this.ask(attempt, begun.startedAt, signal);
+    if (reload) this.answered = begun.number;
     return set;
   }
 
-  private async ask({ because, reload }: Attempt, startedAt: number, signal: AbortSignal): Promise<JwkSet> {
-    const { clock, source, holder, told, backoff, fleet } = this.parts;
+  private async ask({ trigger, reload }: Attempt, startedAt: number, signal: AbortSignal): Promise<JwkSet> {
+    const { clock, source, currentSet, reporter, backoff, coordinator } = this.parts;
     const began = momentOf(clock);
-    const previous = holder.current;
-    const stamp = holder.nextStamp();
-    told.counters.fetches += 1;
+    const previous = currentSet.value;
+    const stamp = currentSet.nextStamp();
+    reporter.counters.fetches += 1;
     // An answer that only confirms what is held can't bring the key that a token asks for.
-    const conditional = !reload || because === 'requested';
+    const conditional = !reload || trigger === 'requested';
     const answer = checked(await source.load({ signal, reload, previous: conditional ? previous : undefined }));
     // What comes after the end of its flight is dropped: a newer answer may have come since.
     signal.throwIfAborted();
     backoff.succeeded();
-    if (!answer.notModified) told.answered(answer.set);
+    if (!answer.notModified) reporter.answered(answer.set);
     const arrival = { startedAt: began.monotonic, now: clock.monotonic(), jitter: this.parts.random() };
     const lifetime = lifetimeOf(answer.hints, this.settings, arrival);
-    const set = holder.accept({ ...validated(answer, previous), lifetime, stamp }, 'source', startedAt);
-    void fleet?.publish(answer.hints?.noStore === true && this.settings.respectHeaders);
+    const set = currentSet.accept({ ...validated(answer, previous), lifetime, stamp }, 'source', startedAt);
+    void coordinator?.publish(answer.hints?.noStore === true && this.settings.respectHeaders);
     return set;
   }
 
-  private refuse(fault: SourceError, because: RefreshCause, startedAt: number): SourceError {
-    const { backoff, clock, fleet, holder, told } = this.parts;
+  private recordFailure(fault: SourceError, trigger: RefreshCause, startedAt: number): SourceError {
+    const { backoff, clock, coordinator, currentSet, reporter } = this.parts;
     backoff.failed(fault);
     // Somebody took the keys away: that is no outage to bridge.
-    if (!fault.bridged) holder.endStaleness();
-    void fleet?.release();
-    told.failed(fault, { because, duration: clock.monotonic() - startedAt, retryIn: backoff.timeLeft });
+    if (!fault.allowsStale) currentSet.endStaleness();
+    void coordinator?.release();
+    reporter.failed(fault, { trigger, duration: clock.monotonic() - startedAt, retryIn: backoff.timeLeft });
     return fault;
   }
 }
@@ -183,7 +184,7 @@ function checked(answer: SourceAnswer): SourceAnswer {
 }
 
 /** A 304 may leave out the validators that it confirms. */
-function validated({ set, origin, notModified, etag, lastModified }: SourceAnswer, previous: HeldSet | undefined) {
+function validated({ set, origin, notModified, etag, lastModified }: SourceAnswer, previous: CachedJwkSet | undefined) {
   const confirmed = notModified ? previous : undefined;
   return { set, origin, etag: etag ?? confirmed?.etag, lastModified: lastModified ?? confirmed?.lastModified };
 }

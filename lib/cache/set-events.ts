@@ -16,11 +16,12 @@ export interface Acceptance {
 }
 
 /**
- * Counts and tells what happens to one set. What a flood of requests could cause again and again is told once: it would drown what matters.
+ * Counts and tells what happens to one set. What a flood of requests could cause again and again is
+ * told once: it would drown what matters.
  *
  * @internal
  */
-export class SetEvents {
+export class SetReporter {
   readonly counters: MutableCounters = {
     hits: 0,
     misses: 0,
@@ -33,9 +34,9 @@ export class SetEvents {
     storeReads: 0,
     storeFailures: 0,
   };
-  private toldStale = false;
+  private reportedStale = false;
   private dropped = '[]';
-  private skipsToldUntil = { budget: Number.NEGATIVE_INFINITY, backoff: Number.NEGATIVE_INFINITY };
+  private skipsReportedUntil = { budget: Number.NEGATIVE_INFINITY, backoff: Number.NEGATIVE_INFINITY };
 
   constructor(
     private readonly events: JwksEvents,
@@ -43,7 +44,7 @@ export class SetEvents {
   ) {}
 
   accepted({ from, set, previous, duration }: Acceptance): void {
-    this.toldStale = false;
+    this.reportedStale = false;
     const changes = previous && previous !== set ? set.changesSince(previous) : undefined;
     const rotated = changes !== undefined && changes.added.length + changes.removed.length > 0;
     if (rotated) this.counters.rotations += 1;
@@ -57,7 +58,10 @@ export class SetEvents {
     this.events.emit({ type: 'set.rotated', issuer, added, removed });
   }
 
-  /** Tells of the entries of the source's set that are not usable, when they are not those of the answer before. */
+  /**
+   * Tells of the entries of the source's set that are not usable, when they are not those of the
+   * answer before.
+   */
   answered({ dropped }: JwkSet): void {
     if (dropped.length === 0 && this.dropped === '[]') return;
     const text = JSON.stringify(dropped);
@@ -70,28 +74,28 @@ export class SetEvents {
     }
   }
 
-  failed(error: SourceError, attempt: { because: RefreshCause; duration: number; retryIn: number }): void {
+  failed(error: SourceError, attempt: { trigger: RefreshCause; duration: number; retryIn: number }): void {
     this.counters.failures += 1;
     if (!this.events.observed) return;
     const { issuer } = this;
     const { message: reason, code } = error;
-    const { because, duration, retryIn } = attempt;
+    const { trigger, duration, retryIn } = attempt;
     if (code === 'jwks_invalid') this.events.emit({ type: 'set.rejected', issuer, duration, reason });
-    this.events.emit({ type: 'refresh.failed', issuer, duration, because, code, reason, retryIn });
+    this.events.emit({ type: 'refresh.failed', issuer, duration, trigger, code, reason, retryIn });
   }
 
   /** Once until `until` (monotonic), however many ask. */
-  skipped(because: RefreshCause, reason: 'budget' | 'backoff', moment: { now: number; until: number }): void {
-    if (!this.events.observed || moment.now < this.skipsToldUntil[reason]) return;
-    this.skipsToldUntil[reason] = moment.until;
-    this.events.emit({ type: 'refresh.skipped', issuer: this.issuer, because, reason });
+  skipped(trigger: RefreshCause, reason: 'budget' | 'backoff', moment: { now: number; until: number }): void {
+    if (!this.events.observed || moment.now < this.skipsReportedUntil[reason]) return;
+    this.skipsReportedUntil[reason] = moment.until;
+    this.events.emit({ type: 'refresh.skipped', issuer: this.issuer, trigger, reason });
   }
 
   /** Tells once from the end of a set's freshness to the next accepted set. */
   servedStale(timeLeft: number): void {
     this.counters.staleServed += 1;
-    if (this.toldStale || !this.events.observed) return;
-    this.toldStale = true;
+    if (this.reportedStale || !this.events.observed) return;
+    this.reportedStale = true;
     this.events.emit({ type: 'set.stale', issuer: this.issuer, timeLeft });
   }
 }

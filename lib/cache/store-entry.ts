@@ -10,7 +10,10 @@ const ENTRY_VERSION = 1;
 /** How far another process's clock may be ahead of ours, in milliseconds. @internal */
 export const MAX_SKEW = 5_000;
 
-/** What an `ETag` or `Last-Modified` may look like (RFC 9110 section 5.5): it goes into a request header. */
+/**
+ * What an `ETag` or `Last-Modified` may look like (RFC 9110 section 5.5): it goes into a request
+ * header.
+ */
 const HEADER_VALUE = /^[\x20-\x7e]{1,1000}$/;
 
 /** Whose set it is. Two that differ in any of this never meet. @internal */
@@ -46,7 +49,8 @@ export interface UnusableEntry {
 }
 
 /**
- * The store's key: a hash of an unambiguous form, so that no issuer or URI can be chosen to collide with another's.
+ * The store's key: a hash of an unambiguous form, so that no issuer or URI can be chosen to collide
+ * with another's.
  *
  * @internal
  */
@@ -73,11 +77,12 @@ export function serializeEntry(entry: StoreEntry, owner: EntryOwner): StoredEntr
 }
 
 /**
- * Judges what came from the store as if it came from the network. `undefined`: a good one, not newer than `newerThan`.
+ * Judges what came from the store as if it came from the network. `undefined`: a good one, not
+ * newer than `newerThan`.
  *
  * @internal
  */
-export function judgeEntry(
+export function parseEntry(
   value: unknown,
   owner: EntryOwner,
   now: number,
@@ -127,7 +132,10 @@ function hasRightMac(stored: StoredEntry, { integrityKey }: EntryOwner): boolean
   return found.length === right.length && timingSafeEqual(found, right);
 }
 
-/** Over issuer and URI too, in `source`: a good entry copied to another issuer's key stays that of its own. */
+/**
+ * Over issuer and URI too, in `source`: a good entry copied to another issuer's key stays that of
+ * its own.
+ */
 function macOf({ mac: _, ...signed }: StoredEntry, integrityKey: string): string {
   return createHmac('sha256', integrityKey).update(canonical(signed)).digest('base64url');
 }

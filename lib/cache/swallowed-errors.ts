@@ -1,5 +1,5 @@
 /** What went wrong inside a cache without its caller hearing of it. @internal */
-export interface SwallowedErrors {
+export interface KeyvErrors {
   count: number;
   last: unknown;
 }
@@ -8,19 +8,19 @@ interface Emitter {
   on(event: 'error', listener: (error: unknown) => void): unknown;
 }
 
-const heard = new WeakMap<object, SwallowedErrors>();
+const listened = new WeakMap<object, KeyvErrors>();
 
 /**
- * Keyv answers as if nothing was there when its storage fails, and says so by an `error` event alone: this listens, once per cache however many
- * sets it holds.
+ * Keyv answers as if nothing was there when its storage fails, and says so by an `error` event
+ * alone: this listens, once per cache however many sets it holds.
  *
  * @internal
  */
-export function swallowedErrors(cache: object): SwallowedErrors {
-  const known = heard.get(cache);
+export function keyvErrors(cache: object): KeyvErrors {
+  const known = listened.get(cache);
   if (known) return known;
-  const errors: SwallowedErrors = { count: 0, last: undefined };
-  heard.set(cache, errors);
+  const errors: KeyvErrors = { count: 0, last: undefined };
+  listened.set(cache, errors);
   const stores: unknown = 'stores' in cache ? cache.stores : undefined;
   for (const store of Array.isArray(stores) ? stores.filter(isEmitter) : []) {
     store.on('error', (error: unknown) => {

@@ -3,7 +3,7 @@ import { isJwksError, UnsupportedAlgorithmError, type TokenError } from '../core
 import { safeText } from '../core/events.js';
 import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
 import type { SigningKey } from '../keys/signing-key.js';
-import type { VerifyOptions } from '../options/verify-options.js';
+import type { JwksVerifyOptions } from '../options/verify-options.js';
 import { parseCompactJwt } from '../tokens/compact-jwt.js';
 import type { EventChannels } from './event-channels.js';
 import { TokenJudge, type Authentication, type TokenCase, type TokenJudgeParts } from './token-judge.js';
@@ -30,10 +30,10 @@ export class Authenticator {
   }
 
   /**
-   * At once where nothing has to be waited for, as for most tokens that were verified before; what it then refuses is thrown. `connection`
-   * is what brought the token.
+   * At once where nothing has to be waited for, as for most tokens that were verified before; what
+   * it then refuses is thrown. `connection` is what brought the token.
    */
-  authenticate(token: string, options?: VerifyOptions, connection?: object): MaybePromise<Authentication> {
+  authenticate(token: string, options?: JwksVerifyOptions, connection?: object): MaybePromise<Authentication> {
     const { verified, rejected } = this.parts.channels;
     const isWatched = verified.observed || rejected.observed;
     const startedAt = isWatched ? this.parts.clock.monotonic() : undefined;
@@ -50,13 +50,13 @@ export class Authenticator {
   /** The key that a token names; its signature and claims are not looked at. */
   async keyOf(token: string): Promise<SigningKey> {
     const jwt = parseCompactJwt(token);
-    const chain = await this.parts.trusted(jwt.issuer);
-    chain.enter();
+    const trustedIssuer = await this.parts.trusted(jwt.issuer);
+    trustedIssuer.enter();
     try {
-      if (!chain.settings.rules.algorithms.has(jwt.header.alg)) throw new UnsupportedAlgorithmError();
-      return await chain.keys.find(jwt.header);
+      if (!trustedIssuer.settings.rules.algorithms.has(jwt.header.alg)) throw new UnsupportedAlgorithmError();
+      return await trustedIssuer.keys.find(jwt.header);
     } finally {
-      chain.leave();
+      trustedIssuer.leave();
     }
   }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { JwkSetCache } from '../cache/jwk-set-cache.js';
-import { JwkSetStore, type StoreLike } from '../cache/jwk-set-store.js';
+import { JwkSetStore, type JwksStore } from '../cache/jwk-set-store.js';
 import type { Clock } from '../core/clock.js';
 import { isJwksError, JwksConfigurationError } from '../core/errors.js';
 import { JwkSet } from '../keys/jwk-set.js';
@@ -14,45 +14,48 @@ import { StaticSource, type JwkSetSource } from '../sources/jwk-set-source.js';
 import { RetryingSource } from '../sources/retrying-source.js';
 import { TokenVerifier } from '../tokens/token-verifier.js';
 import type { EventChannels } from './event-channels.js';
-import { IssuerChain } from './issuer-chain.js';
+import { TrustedIssuer } from './issuer-chain.js';
 import { memoryStore } from './memory-store.js';
 
-/** What one call to the store may take, and how long a store that failed is left alone, in milliseconds. */
+/**
+ * What one call to the store may take, and how long a store that failed is left alone, in
+ * milliseconds.
+ */
 const STORE_LIMITS = { timeout: 250, retryAfter: 5_000 };
 
 /** @internal */
-export interface ChainMakerParts {
+export interface TrustedIssuerFactoryParts {
   readonly transport: HttpTransport;
   readonly channels: EventChannels;
   readonly clock: Clock;
 }
 
 /**
- * Makes the chain of each issuer from what all of them share: connections, store, clock, events. The one place where sources are put
- * together.
+ * Makes the chain of each issuer from what all of them share: connections, store, clock, events.
+ * The one place where sources are put together.
  *
  * @internal
  */
-export class ChainMaker {
-  private memory: StoreLike | undefined;
+export class TrustedIssuerFactory {
+  private memory: JwksStore | undefined;
 
   constructor(
     private readonly settings: ResolvedKeeping,
-    private readonly parts: ChainMakerParts,
+    private readonly parts: TrustedIssuerFactoryParts,
   ) {}
 
   /** Throws a JwksConfigurationError where a static set is none. */
-  make(issuer: ResolvedIssuer): IssuerChain {
-    const { http, cache, unknownKid } = this.settings;
+  make(issuer: ResolvedIssuer): TrustedIssuer {
+    const { http, cache, refetchLimit } = this.settings;
     const { channels, clock } = this.parts;
     const { store, ...lifetime } = cache;
     const source = this.sourceOf(issuer);
     const label = issuer.issuer || undefined;
     const keys = new JwkSetCache(
-      { ...lifetime, deadline: http.deadline, keep: store !== false, unknownKid, issuer: label },
+      { ...lifetime, deadline: http.deadline, enabled: store !== false, refetchLimit, issuer: label },
       { source, store: this.storeOf(issuer), clock, events: channels.sets },
     );
-    return new IssuerChain(issuer, { keys, verifier: new TokenVerifier(keys, clock), source });
+    return new TrustedIssuer(issuer, { keys, verifier: new TokenVerifier(keys, clock), source });
   }
 
   private sourceOf(issuer: ResolvedIssuer): JwkSetSource {
@@ -84,7 +87,10 @@ export class ChainMaker {
     }
   }
 
-  /** A set that is not fetched has no use for a store, and one that can't be told from another's must not be shared. */
+  /**
+   * A set that is not fetched has no use for a store, and one that can't be told from another's
+   * must not be shared.
+   */
   private storeOf(issuer: ResolvedIssuer): JwkSetStore | undefined {
     const { store, prefix, integrityKey } = this.settings.cache;
     const { members } = issuer;
@@ -96,12 +102,15 @@ export class ChainMaker {
     return new JwkSetStore(this.cacheOf(store), { ...STORE_LIMITS, prefix, ...owner }, clock, channels.sets);
   }
 
-  private cacheOf(store: StoreLike | undefined): StoreLike {
+  private cacheOf(store: JwksStore | undefined): JwksStore {
     return store ?? (this.memory ??= memoryStore());
   }
 }
 
-/** A backup never ages by itself, and must not keep the members before it from being asked again: it is good for `cache.minTtl`. */
+/**
+ * A backup never ages by itself, and must not keep the members before it from being asked again: it
+ * is good for `cache.minTtl`.
+ */
 function shortLived(source: StaticSource): JwkSetSource {
   return {
     load: async () => ({ ...(await source.load()), hints: { maxAge: 0 } }),
@@ -120,7 +129,9 @@ function parseStatic({ document, option }: ResolvedMember & { kind: 'static' }):
   }
 }
 
-/** The whole way: an application with another failover member must not take what it has from there. */
+/**
+ * The whole way: an application with another failover member must not take what it has from there.
+ */
 function placeOf(members: readonly ResolvedMember[]): string {
   const places = members.map((member) => {
     switch (member.kind) {

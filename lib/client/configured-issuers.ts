@@ -1,56 +1,56 @@
 import { UntrustedIssuerError } from '../core/errors.js';
-import type { IssuerChain } from './issuer-chain.js';
-import { namelessIssuer, type Issuers } from './issuers.js';
+import type { TrustedIssuer } from './issuer-chain.js';
+import { namelessIssuer, type IssuerRegistry } from './issuers.js';
 
 /** One issuer, or the keys of one place whatever the issuer. @internal */
-export class SingleIssuer implements Issuers {
-  constructor(private readonly chain: IssuerChain) {}
+export class SingleIssuer implements IssuerRegistry {
+  constructor(private readonly trustedIssuer: TrustedIssuer) {}
 
-  trusted(iss: string | undefined): IssuerChain {
-    const { issuer } = this.chain;
+  trusted(iss: string | undefined): TrustedIssuer {
+    const { issuer } = this.trustedIssuer;
     if (issuer !== undefined && iss !== issuer) throw new UntrustedIssuerError();
-    return this.chain;
+    return this.trustedIssuer;
   }
 
-  named(issuer: string | undefined): IssuerChain {
-    return issuer === undefined ? this.chain : this.trusted(issuer);
+  named(issuer: string | undefined): TrustedIssuer {
+    return issuer === undefined ? this.trustedIssuer : this.trusted(issuer);
   }
 
-  all(): readonly IssuerChain[] {
-    return [this.chain];
+  all(): readonly TrustedIssuer[] {
+    return [this.trustedIssuer];
   }
 
   close(): Promise<void> {
-    return this.chain.close();
+    return this.trustedIssuer.close();
   }
 }
 
 /** Several issuers. @internal */
-export class ListedIssuers implements Issuers {
-  private readonly byName: ReadonlyMap<string | undefined, IssuerChain>;
+export class ListedIssuers implements IssuerRegistry {
+  private readonly byName: ReadonlyMap<string | undefined, TrustedIssuer>;
 
-  constructor(private readonly chains: readonly IssuerChain[]) {
-    this.byName = new Map(chains.map((chain) => [chain.issuer, chain]));
+  constructor(private readonly trustedIssuers: readonly TrustedIssuer[]) {
+    this.byName = new Map(trustedIssuers.map((trustedIssuer) => [trustedIssuer.issuer, trustedIssuer]));
   }
 
-  trusted(iss: string | undefined): IssuerChain {
-    const chain = this.byName.get(iss);
-    if (!chain) throw new UntrustedIssuerError();
-    return chain;
+  trusted(iss: string | undefined): TrustedIssuer {
+    const trustedIssuer = this.byName.get(iss);
+    if (!trustedIssuer) throw new UntrustedIssuerError();
+    return trustedIssuer;
   }
 
-  named(issuer: string | undefined): IssuerChain {
-    const [only] = this.chains;
+  named(issuer: string | undefined): TrustedIssuer {
+    const [only] = this.trustedIssuers;
     if (issuer !== undefined) return this.trusted(issuer);
-    if (only && this.chains.length === 1) return only;
+    if (only && this.trustedIssuers.length === 1) return only;
     throw namelessIssuer();
   }
 
-  all(): readonly IssuerChain[] {
-    return this.chains;
+  all(): readonly TrustedIssuer[] {
+    return this.trustedIssuers;
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.chains.map((chain) => chain.close()));
+    await Promise.all(this.trustedIssuers.map((trustedIssuer) => trustedIssuer.close()));
   }
 }

@@ -1,7 +1,8 @@
 import { JwksEvents, type JwksEventListener } from '../core/events.js';
 
 /**
- * Events by what their telling costs: who only wants to hear of sets must not make every request build an event.
+ * Events by what their telling costs: who only wants to hear of sets must not make every request
+ * build an event.
  *
  * @internal
  */

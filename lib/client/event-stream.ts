@@ -13,8 +13,9 @@ export function eventStream(channels: EventChannels): Observable<JwksEvent> {
 }
 
 /**
- * A subscriber that throws harms nobody: rxjs makes it an uncaught exception, which ends the process; here it is a warning of the process,
- * once for each subscription. So is an error that an operator makes and nobody handles, and the rejection of an async subscriber.
+ * A subscriber that throws harms nobody: rxjs makes it an uncaught exception, which ends the
+ * process; here it is a warning of the process, once for each subscription. So is an error that an
+ * operator makes and nobody handles, and the rejection of an async subscriber.
  */
 class HarmlessObservable<T> extends Observable<T> {
   /** What operators derive is harmless too: at their end subscribers stand. */

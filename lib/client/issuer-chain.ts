@@ -1,11 +1,11 @@
 import type { KeyLookup, KeyLookupStatus } from '../cache/key-lookup.js';
 import { JwksConfigurationError, UntrustedIssuerError } from '../core/errors.js';
 import type { ResolvedIssuer } from '../options/resolve-issuer.js';
-import { resolveVerifyOptions, type VerifyOptions } from '../options/verify-options.js';
+import { resolveVerifyOptions, type JwksVerifyOptions } from '../options/verify-options.js';
 import type { JwkSetSource } from '../sources/jwk-set-source.js';
 import type { TokenRules } from '../tokens/claims.js';
 import type { TokenVerifier } from '../tokens/token-verifier.js';
-import { isFixed } from './fixed-options.js';
+import { isFrozen } from './fixed-options.js';
 
 /**
  * State of one issuer's keys: plain data for a log or a status page, no secrets.
@@ -24,8 +24,10 @@ export interface IssuerParts {
   readonly source: JwkSetSource;
 }
 
-/** What is asked of a token: by which of the trusted issuers it is (`undefined`: any), and the rest. */
-interface Demands {
+/**
+ * What is asked of a token: by which of the trusted issuers it is (`undefined`: any), and the rest.
+ */
+interface CallRules {
   readonly issuers: readonly string[] | undefined;
   readonly rules: TokenRules;
 }
@@ -35,13 +37,13 @@ interface Demands {
  *
  * @internal
  */
-export class IssuerChain {
+export class TrustedIssuer {
   readonly keys: KeyLookup;
   readonly verifier: TokenVerifier;
   /** The rules without options: those of nearly every token. */
-  private usual: TokenRules | undefined;
+  private defaultRules: TokenRules | undefined;
   /** Those with options that never change: the ones of routes. */
-  private readonly fixed = new WeakMap<VerifyOptions, Demands>();
+  private readonly frozen = new WeakMap<JwksVerifyOptions, CallRules>();
   private users = 0;
   private isRetired = false;
 
@@ -59,7 +61,7 @@ export class IssuerChain {
   }
 
   /** Throws where verification would lack a decision, whatever the token. */
-  demandDecisions(options: VerifyOptions | undefined): void {
+  requireIssuerAndAudience(options: JwksVerifyOptions | undefined): void {
     const { issuer = options?.issuer, audience = options?.audience } = this.settings;
     if (issuer !== undefined && audience !== undefined) return;
     const name = issuer === undefined ? 'issuer' : 'audience';
@@ -67,20 +69,20 @@ export class IssuerChain {
   }
 
   /** The rules for a token that names `iss`, which is not verified. */
-  rulesFor(iss: string | undefined, options: VerifyOptions | undefined): TokenRules {
-    if (options === undefined) return (this.usual ??= this.demandsOf(iss, undefined).rules);
-    const { issuers, rules } = this.fixed.get(options) ?? this.demandsOf(iss, options);
+  rulesFor(iss: string | undefined, options: JwksVerifyOptions | undefined): TokenRules {
+    if (options === undefined) return (this.defaultRules ??= this.callRulesOf(iss, undefined).rules);
+    const { issuers, rules } = this.frozen.get(options) ?? this.callRulesOf(iss, options);
     if (issuers && (iss === undefined || !issuers.includes(iss))) throw new UntrustedIssuerError();
     return rules;
   }
 
-  private demandsOf(iss: string | undefined, options: VerifyOptions | undefined): Demands {
-    this.demandDecisions(options);
+  private callRulesOf(iss: string | undefined, options: JwksVerifyOptions | undefined): CallRules {
+    this.requireIssuerAndAudience(options);
     const { issuers, audience = false, rules } = resolveVerifyOptions(options, this.settings);
     const { issuer } = this.settings;
-    const demands = { issuers, rules: { ...rules, issuer: issuer ?? iss ?? false, audience } };
-    if (options && issuer !== undefined && isFixed(options)) this.fixed.set(options, demands);
-    return demands;
+    const callRules = { issuers, rules: { ...rules, issuer: issuer ?? iss ?? false, audience } };
+    if (options && issuer !== undefined && isFrozen(options)) this.frozen.set(options, callRules);
+    return callRules;
   }
 
   status(): JwksStatus {
@@ -88,7 +90,9 @@ export class IssuerChain {
     return { ...(issuer !== undefined && { issuer }), ...this.keys.status() };
   }
 
-  /** Every use stands between `enter` and `leave`, so that nothing is closed in the middle of it. */
+  /**
+   * Every use stands between `enter` and `leave`, so that nothing is closed in the middle of it.
+   */
   enter(): void {
     this.users += 1;
   }

@@ -1,18 +1,22 @@
 import { JwksConfigurationError } from '../core/errors.js';
-import type { IssuerChain } from './issuer-chain.js';
+import type { TrustedIssuer } from './issuer-chain.js';
 
 /**
- * The issuers that are trusted, found by their exact name: nothing is normalised, and no issuer stands in for another.
+ * The issuers that are trusted, found by their exact name: nothing is normalised, and no issuer
+ * stands in for another.
  *
  * @internal
  */
-export interface Issuers {
-  /** The chain for a token that names `iss`, which is not verified. Throws or rejects with UntrustedIssuerError; makes no network call. */
-  trusted(iss: string | undefined): IssuerChain | Promise<IssuerChain>;
+export interface IssuerRegistry {
+  /**
+   * The chain for a token that names `iss`, which is not verified. Throws or rejects with
+   * UntrustedIssuerError; makes no network call.
+   */
+  trusted(iss: string | undefined): TrustedIssuer | Promise<TrustedIssuer>;
   /** The chain that an application names; it may leave the name out where there is only one. */
-  named(issuer: string | undefined): IssuerChain | Promise<IssuerChain>;
+  named(issuer: string | undefined): TrustedIssuer | Promise<TrustedIssuer>;
   /** Those that are known at the moment. */
-  all(): readonly IssuerChain[];
+  all(): readonly TrustedIssuer[];
   close(): Promise<void>;
 }
 

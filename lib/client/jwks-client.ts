@@ -6,10 +6,10 @@ import { isPromise } from '../core/maybe-promise.js';
 import type { JwkSet } from '../keys/jwk-set.js';
 import type { SigningKey } from '../keys/signing-key.js';
 import type { JwksClientOptions } from '../options/jwks-options.js';
-import type { VerifyOptions } from '../options/verify-options.js';
+import type { JwksVerifyOptions } from '../options/verify-options.js';
 import type { VerifiedToken } from '../tokens/verified-token.js';
 import { Authenticator } from './authenticator.js';
-import { idleStatus, type IssuerChain, type JwksStatus } from './issuer-chain.js';
+import { idleStatus, type TrustedIssuer, type JwksStatus } from './issuer-chain.js';
 import { JwksRuntime } from './jwks-runtime.js';
 import { secretOrKeyProvider, type SecretOrKeyProvider } from './secret-or-key-provider.js';
 
@@ -45,7 +45,11 @@ export class JwksClient {
 
   /** Fetches nothing yet. Throws a `JwksConfigurationError` that names the option that can't be. */
   constructor(options: JwksClientOptions);
-  /** Lent by a module: closed with it. `issuer` may be left out where the module has one. @internal */
+  /**
+   * Lent by a module: closed with it. `issuer` may be left out where the module has one.
+   *
+   * @internal
+   */
   constructor(runtime: JwksRuntime, issuer: string | undefined);
   constructor(given: JwksClientOptions | JwksRuntime, issuer?: string) {
     this.isOwner = !(given instanceof JwksRuntime);
@@ -63,18 +67,22 @@ export class JwksClient {
   }
 
   /**
-   * Verifies a token: signature, issuer, audience, times, the rules of the options, and `validate`. Rejects with a `TokenError` that says why
-   * not, and with a `JwksConfigurationError` where neither `options` nor the client's say which issuer and audience to ask for.
+   * Verifies a token: signature, issuer, audience, times, the rules of the options, and `validate`.
+   * Rejects with a `TokenError` that says why not, and with a `JwksConfigurationError` where
+   * neither `options` nor the client's say which issuer and audience to ask for.
    */
-  async verify<C = JWTPayload>(token: string, options?: VerifyOptions): Promise<VerifiedToken<C>> {
+  async verify<C = JWTPayload>(token: string, options?: JwksVerifyOptions): Promise<VerifiedToken<C>> {
     // What a module lends has decided already.
-    const chain = this.isOwner ? this.runtime.issuers.named(undefined) : undefined;
-    if (chain && !isPromise(chain)) chain.demandDecisions(options);
+    const trustedIssuer = this.isOwner ? this.runtime.issuers.named(undefined) : undefined;
+    if (trustedIssuer && !isPromise(trustedIssuer)) trustedIssuer.requireIssuerAndAudience(options);
     const authentication = await this.authenticator.authenticate(token, options);
-    return authentication.auth as unknown as VerifiedToken<C>;
+    return authentication.token as unknown as VerifiedToken<C>;
   }
 
-  /** The key of this kid; the set is fetched again, once, if it has none. Rejects with `SigningKeyNotFoundError`. */
+  /**
+   * The key of this kid; the set is fetched again, once, if it has none. Rejects with
+   * `SigningKeyNotFoundError`.
+   */
   getSigningKey(kid: string): Promise<SigningKey> {
     return this.use(({ keys }) => {
       if (typeof kid === 'string' && kid.length <= MAX_KID_LENGTH) return keys.findByKid(kid);
@@ -95,11 +103,14 @@ export class JwksClient {
   /** The set, as it is held. */
   getJwkSet(options?: RefreshOptions): Promise<JwkSet> {
     return this.use(({ keys }) => {
-      return options?.refresh ? keys.refresh({ seen: keys.held(), because: 'requested' }) : keys.get();
+      return options?.refresh ? keys.refresh({ seen: keys.current(), trigger: 'requested' }) : keys.get();
     });
   }
 
-  /** The document straight from the source, unusable keys included, private members left out. What is held stays as it is. */
+  /**
+   * The document straight from the source, unusable keys included, private members left out. What
+   * is held stays as it is.
+   */
   fetchJwkSet(): Promise<JSONWebKeySet> {
     return this.use(({ keys }) => keys.fetchDocument() as Promise<JSONWebKeySet>);
   }
@@ -111,23 +122,27 @@ export class JwksClient {
 
   /** State, kids, times and counters, as they are now. */
   status(): JwksStatus {
-    const chains = this.runtime.issuers.all();
-    const chain = this.issuer === undefined ? chains[0] : chains.find(({ issuer }) => issuer === this.issuer);
-    return chain?.status() ?? idleStatus(this.issuer);
+    const trustedIssuers = this.runtime.issuers.all();
+    const trustedIssuer =
+      this.issuer === undefined ? trustedIssuers[0] : trustedIssuers.find(({ issuer }) => issuer === this.issuer);
+    return trustedIssuer?.status() ?? idleStatus(this.issuer);
   }
 
-  /** Ends what is under way; later look-ups reject. One that `JwksService` handed out is closed with its module instead. */
+  /**
+   * Ends what is under way; later look-ups reject. One that `JwksService` handed out is closed with
+   * its module instead.
+   */
   async close(): Promise<void> {
     if (this.isOwner) await this.runtime.close();
   }
 
-  private async use<T>(work: (chain: IssuerChain) => T | Promise<T>): Promise<T> {
-    const chain = await this.runtime.issuers.named(this.issuer);
-    chain.enter();
+  private async use<T>(work: (trustedIssuer: TrustedIssuer) => T | Promise<T>): Promise<T> {
+    const trustedIssuer = await this.runtime.issuers.named(this.issuer);
+    trustedIssuer.enter();
     try {
-      return await work(chain);
+      return await work(trustedIssuer);
     } finally {
-      chain.leave();
+      trustedIssuer.leave();
     }
   }
 }

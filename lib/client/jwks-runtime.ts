@@ -1,29 +1,29 @@
 import type { Observable } from 'rxjs';
 import { systemClock, type Clock } from '../core/clock.js';
 import type { JwksEvent } from '../core/events.js';
-import type { TokenRequest } from '../options/jwks-options.js';
+import type { TokenExtractorRequest } from '../options/jwks-options.js';
 import { resolveClientOptions, resolveModuleOptions, type ResolvedKeeping } from '../options/resolve-options.js';
 import type { ResolvedTrust } from '../options/resolve-trust.js';
 import { createTransport, type HttpTransport } from '../sources/http-dispatcher.js';
 import { Authenticator } from './authenticator.js';
-import { ChainMaker } from './chain-maker.js';
+import { TrustedIssuerFactory } from './chain-maker.js';
 import { ListedIssuers, SingleIssuer } from './configured-issuers.js';
 import { EventChannels } from './event-channels.js';
 import { eventStream } from './event-stream.js';
 import { TokenCache } from '../tokens/token-cache.js';
-import type { Issuers } from './issuers.js';
-import { Tenants } from './tenants.js';
+import type { IssuerRegistry } from './issuers.js';
+import { DynamicIssuers } from './tenants.js';
 
 /** What is for others to heed. @internal */
 export interface RuntimeSettings {
   readonly prefetch: boolean | 'required';
-  readonly tokenFrom?: (request: TokenRequest) => string | null;
+  readonly tokenFrom?: (request: TokenExtractorRequest) => string | null;
   readonly realm?: string;
 }
 
 /** @internal */
 export interface RuntimeParts {
-  readonly issuers: Issuers;
+  readonly issuers: IssuerRegistry;
   readonly channels: EventChannels;
   readonly transport: HttpTransport;
   readonly clock: Clock;
@@ -32,12 +32,13 @@ export interface RuntimeParts {
 }
 
 /**
- * Everything that one module or one client is made of, without Nest: made from options at once, and closed at once.
+ * Everything that one module or one client is made of, without Nest: made from options at once, and
+ * closed at once.
  *
  * @internal
  */
 export class JwksRuntime {
-  readonly issuers: Issuers;
+  readonly issuers: IssuerRegistry;
   readonly channels: EventChannels;
   readonly clock: Clock;
   readonly events$: Observable<JwksEvent>;
@@ -77,7 +78,7 @@ export class JwksRuntime {
 
   /** Loads the sets of all issuers; rejects with the first fault. */
   async prefetch(): Promise<void> {
-    await Promise.all(this.issuers.all().map((chain) => chain.keys.prefetch()));
+    await Promise.all(this.issuers.all().map((trustedIssuer) => trustedIssuer.keys.prefetch()));
   }
 
   async close(): Promise<void> {
@@ -89,19 +90,22 @@ export class JwksRuntime {
 function partsOf(trust: ResolvedTrust, keeping: ResolvedKeeping, clock: Clock): RuntimeParts {
   const channels = new EventChannels();
   const transport = createTransport(keeping.http.transport);
-  const maker = new ChainMaker(keeping, { transport, channels, clock });
+  const factory = new TrustedIssuerFactory(keeping, { transport, channels, clock });
   const tokenCache = keeping.tokenCache && new TokenCache(keeping.tokenCache);
-  return { issuers: issuersOf(trust, maker, clock), channels, transport, clock, tokenCache: tokenCache || undefined };
+  return { issuers: issuersOf(trust, factory, clock), channels, transport, clock, tokenCache: tokenCache || undefined };
 }
 
-/** Chains of configured issuers are made at once: a static set that is none is to be found at start-up. */
-function issuersOf(trust: ResolvedTrust, maker: ChainMaker, clock: Clock): Issuers {
+/**
+ * Chains of configured issuers are made at once: a static set that is none is to be found at
+ * start-up.
+ */
+function issuersOf(trust: ResolvedTrust, factory: TrustedIssuerFactory, clock: Clock): IssuerRegistry {
   switch (trust.kind) {
     case 'one':
-      return new SingleIssuer(maker.make(trust.issuer));
+      return new SingleIssuer(factory.make(trust.issuer));
     case 'list':
-      return new ListedIssuers(trust.issuers.map((issuer) => maker.make(issuer)));
+      return new ListedIssuers(trust.issuers.map((issuer) => factory.make(issuer)));
     case 'tenants':
-      return new Tenants({ resolve: trust.resolve, make: (issuer) => maker.make(issuer), clock });
+      return new DynamicIssuers({ resolve: trust.resolve, make: (issuer) => factory.make(issuer), clock });
   }
 }

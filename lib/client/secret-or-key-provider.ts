@@ -1,8 +1,9 @@
 import type { SigningKey } from '../keys/signing-key.js';
 
 /**
- * What `passport-jwt` takes as `secretOrKeyProvider`. Declared here, so that its types are needed by those alone who use it; what `done` gets is a
- * `KeyObject`, which `jsonwebtoken` takes and these types have never heard of.
+ * What `passport-jwt` takes as `secretOrKeyProvider`. Declared here, so that its types are needed
+ * by those alone who use it; what `done` gets is a `KeyObject`, which `jsonwebtoken` takes and
+ * these types have never heard of.
  *
  * @publicApi
  */

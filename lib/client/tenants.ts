@@ -2,18 +2,21 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../core/clock.js';
 import { isJwksError, JwksConfigurationError, JwksConnectionError, UntrustedIssuerError } from '../core/errors.js';
 import type { ResolvedIssuer } from '../options/resolve-issuer.js';
-import type { IssuerChain } from './issuer-chain.js';
-import { namelessIssuer, type Issuers } from './issuers.js';
+import type { TrustedIssuer } from './issuer-chain.js';
+import { namelessIssuer, type IssuerRegistry } from './issuers.js';
 
 /** @internal */
-export interface TenantsParts {
+export interface DynamicIssuersParts {
   readonly resolve: (issuer: string) => Promise<ResolvedIssuer | undefined>;
-  readonly make: (issuer: ResolvedIssuer) => IssuerChain;
+  readonly make: (issuer: ResolvedIssuer) => TrustedIssuer;
   readonly clock: Clock;
 }
 
 const MAX_TENANTS = 1_000;
-/** Names that the application does not trust are remembered too, or a flood of tokens would become a flood of its look-ups. */
+/**
+ * Names that the application does not trust are remembered too, or a flood of tokens would become a
+ * flood of its look-ups.
+ */
 const MAX_REFUSED = 1_000;
 /** How long, in milliseconds: a tenant that has just registered must not wait longer. */
 const REFUSED_FOR = 30_000;
@@ -25,23 +28,23 @@ const MAX_NAME_LENGTH = 2_048;
  *
  * @internal
  */
-export class Tenants implements Issuers {
-  private readonly known = new LRUCache<string, IssuerChain>({
+export class DynamicIssuers implements IssuerRegistry {
+  private readonly known = new LRUCache<string, TrustedIssuer>({
     max: MAX_TENANTS,
-    dispose: (chain) => chain.retire(),
+    dispose: (trustedIssuer) => trustedIssuer.retire(),
   });
   private readonly refused: LRUCache<string, true>;
-  private readonly running = new Map<string, Promise<IssuerChain>>();
+  private readonly running = new Map<string, Promise<TrustedIssuer>>();
   private isClosed = false;
 
-  constructor(private readonly parts: TenantsParts) {
+  constructor(private readonly parts: DynamicIssuersParts) {
     const { clock } = parts;
     // lru-cache takes a time of 0 for none.
     const perf = { now: () => clock.monotonic() + 1 };
     this.refused = new LRUCache({ max: MAX_REFUSED, ttl: REFUSED_FOR, ttlResolution: 0, perf });
   }
 
-  trusted(iss: string | undefined): IssuerChain | Promise<IssuerChain> {
+  trusted(iss: string | undefined): TrustedIssuer | Promise<TrustedIssuer> {
     if (this.isClosed) throw closed();
     if (iss === undefined || iss.length > MAX_NAME_LENGTH) throw new UntrustedIssuerError();
     const known = this.known.get(iss);
@@ -52,21 +55,21 @@ export class Tenants implements Issuers {
     return running;
   }
 
-  named(issuer: string | undefined): IssuerChain | Promise<IssuerChain> {
+  named(issuer: string | undefined): TrustedIssuer | Promise<TrustedIssuer> {
     if (issuer === undefined) throw namelessIssuer();
     return this.trusted(issuer);
   }
 
-  all(): readonly IssuerChain[] {
+  all(): readonly TrustedIssuer[] {
     return [...this.known.values()];
   }
 
   async close(): Promise<void> {
     this.isClosed = true;
-    await Promise.all(this.all().map((chain) => chain.close()));
+    await Promise.all(this.all().map((trustedIssuer) => trustedIssuer.close()));
   }
 
-  private async find(iss: string): Promise<IssuerChain> {
+  private async find(iss: string): Promise<TrustedIssuer> {
     const found = await this.ask(iss);
     if (this.isClosed) throw closed();
     if (found?.issuer === iss) return this.remember(iss, found);
@@ -83,10 +86,10 @@ export class Tenants implements Issuers {
     }
   }
 
-  private remember(iss: string, found: ResolvedIssuer): IssuerChain {
-    const chain = this.parts.make(found);
-    this.known.set(iss, chain);
-    return chain;
+  private remember(iss: string, found: ResolvedIssuer): TrustedIssuer {
+    const trustedIssuer = this.parts.make(found);
+    this.known.set(iss, trustedIssuer);
+    return trustedIssuer;
   }
 }
 

@@ -1,18 +1,18 @@
 import type { JwksTokenOptions } from '../options/issuer-options.js';
 import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
 import type { ResolvedIssuer } from '../options/resolve-issuer.js';
-import type { VerifyOptions } from '../options/verify-options.js';
+import type { JwksVerifyOptions } from '../options/verify-options.js';
 import { parseCompactJwt, type CompactJwt } from '../tokens/compact-jwt.js';
 import { TokenCache, type SeenToken } from '../tokens/token-cache.js';
 import type { VerifiedToken } from '../tokens/verified-token.js';
-import type { IssuerChain } from './issuer-chain.js';
+import type { TrustedIssuer } from './issuer-chain.js';
 import { userOf } from './user-of.js';
 
 /** A good token, and who the application says that it belongs to. @internal */
 export interface Authentication {
   /** As it came. */
   readonly accessToken: string;
-  readonly auth: VerifiedToken;
+  readonly token: VerifiedToken;
   /** What `validate` answered; without it, the token. */
   readonly user: unknown;
   /** Where its issuer puts scopes. */
@@ -22,15 +22,20 @@ export interface Authentication {
 /** @internal */
 export interface TokenJudgeParts {
   /** The chain for a token that names `iss`. */
-  readonly trusted: (iss: string | undefined) => MaybePromise<IssuerChain>;
+  readonly trusted: (iss: string | undefined) => MaybePromise<TrustedIssuer>;
   /** Absent: every token is verified anew. */
   readonly cache: TokenCache | undefined;
 }
 
-/** A token, what is asked of it, and how far it has come: what may be told of it when it goes no further. @internal */
+/**
+ * A token, what is asked of it, and how far it has come: what may be told of it when it goes no
+ * further.
+ *
+ * @internal
+ */
 export interface TokenCase {
   readonly token: string;
-  readonly options: VerifyOptions | undefined;
+  readonly options: JwksVerifyOptions | undefined;
   /** What brought it. */
   readonly connection: object | undefined;
   readonly startedAt: number | undefined;
@@ -39,15 +44,18 @@ export interface TokenCase {
 }
 
 /**
- * From a string to a user: canonical form, trusted issuer, signature and claims, the application's `validate`. A token that was verified
- * before goes the same way with less work.
+ * From a string to a user: canonical form, trusted issuer, signature and claims, the application's
+ * `validate`. A token that was verified before goes the same way with less work.
  *
  * @internal
  */
 export class TokenJudge {
   constructor(private readonly parts: TokenJudgeParts) {}
 
-  /** Answers, or throws, at once where nothing has to be waited for: of a token that was verified before. */
+  /**
+   * Answers, or throws, at once where nothing has to be waited for: of a token that was verified
+   * before.
+   */
   judge(given: TokenCase): MaybePromise<Authentication> {
     const { cache, trusted } = this.parts;
     const { token, connection } = given;
@@ -61,7 +69,7 @@ export class TokenJudge {
     given.jwt = jwt;
     const found = trusted(jwt.issuer);
     return isPromise(found)
-      ? found.then((chain) => this.judgeAnew(chain, given, jwt, digest))
+      ? found.then((trustedIssuer) => this.judgeAnew(trustedIssuer, given, jwt, digest))
       : this.judgeAnew(found, given, jwt, digest);
   }
 
@@ -69,34 +77,34 @@ export class TokenJudge {
     given.jwt = seen.verified;
     const found = this.parts.trusted(seen.verified.issuer);
     return isPromise(found)
-      ? found.then((chain) => this.judgeAgain(chain, given, seen, digest))
+      ? found.then((trustedIssuer) => this.judgeAgain(trustedIssuer, given, seen, digest))
       : this.judgeAgain(found, given, seen, digest);
   }
 
   private judgeAgain(
-    chain: IssuerChain,
+    trustedIssuer: TrustedIssuer,
     given: TokenCase,
     seen: SeenToken,
     digest: string,
   ): MaybePromise<Authentication> {
-    given.issuer = chain.issuer;
-    const rules = chain.rulesFor(seen.verified.issuer, given.options);
-    const verified = chain.verifier.verifyAgain(given.token, seen, rules);
+    given.issuer = trustedIssuer.issuer;
+    const rules = trustedIssuer.rulesFor(seen.verified.issuer, given.options);
+    const verified = trustedIssuer.verifier.verifyAgain(given.token, seen, rules);
     if (isPromise(verified))
-      return this.conclude(chain, given.token, verified, { digest, selector: seen.selector, rules });
-    const made = authenticationOf(given.token, verified, chain.settings);
-    return isPromise(made) ? during(chain, made) : made;
+      return this.conclude(trustedIssuer, given.token, verified, { digest, selector: seen.selector, rules });
+    const authentication = authenticationOf(given.token, verified, trustedIssuer.settings);
+    return isPromise(authentication) ? during(trustedIssuer, authentication) : authentication;
   }
 
   private judgeAnew(
-    chain: IssuerChain,
+    trustedIssuer: TrustedIssuer,
     given: TokenCase,
     jwt: CompactJwt,
     digest: string | undefined,
   ): Promise<Authentication> {
-    given.issuer = chain.issuer;
-    const rules = chain.rulesFor(jwt.issuer, given.options);
-    return this.conclude(chain, given.token, chain.verifier.verify(given.token, jwt, rules), {
+    given.issuer = trustedIssuer.issuer;
+    const rules = trustedIssuer.rulesFor(jwt.issuer, given.options);
+    return this.conclude(trustedIssuer, given.token, trustedIssuer.verifier.verify(given.token, jwt, rules), {
       digest,
       selector: jwt.selector,
       rules,
@@ -104,41 +112,41 @@ export class TokenJudge {
   }
 
   private async conclude(
-    chain: IssuerChain,
+    trustedIssuer: TrustedIssuer,
     token: string,
     verifying: Promise<VerifiedToken>,
     { digest, selector, rules }: Pick<SeenToken, 'selector' | 'rules'> & { readonly digest: string | undefined },
   ): Promise<Authentication> {
-    chain.enter();
+    trustedIssuer.enter();
     try {
       const verified = await verifying;
       if (digest !== undefined) this.parts.cache?.set(digest, { selector, verified, rules });
-      const made = authenticationOf(token, verified, chain.settings);
-      return isPromise(made) ? await made : made;
+      const authentication = authenticationOf(token, verified, trustedIssuer.settings);
+      return isPromise(authentication) ? await authentication : authentication;
     } finally {
-      chain.leave();
+      trustedIssuer.leave();
     }
   }
 }
 
 /** Nothing of the issuer is closed before `work` is done. */
-async function during<T>(chain: IssuerChain, work: Promise<T>): Promise<T> {
-  chain.enter();
+async function during<T>(trustedIssuer: TrustedIssuer, work: Promise<T>): Promise<T> {
+  trustedIssuer.enter();
   try {
     return await work;
   } finally {
-    chain.leave();
+    trustedIssuer.leave();
   }
 }
 
 function authenticationOf(
   accessToken: string,
-  auth: VerifiedToken,
+  token: VerifiedToken,
   settings: ResolvedIssuer,
 ): MaybePromise<Authentication> {
   const { validate, scopesFrom } = settings;
-  const found = userOf(auth, validate);
+  const found = userOf(token, validate);
   return isPromise(found)
-    ? found.then((user) => ({ accessToken, auth, user, scopesFrom }))
-    : { accessToken, auth, user: found, scopesFrom };
+    ? found.then((user) => ({ token, accessToken, user, scopesFrom }))
+    : { token, accessToken, user: found, scopesFrom };
 }

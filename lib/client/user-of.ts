@@ -6,8 +6,8 @@ import type { VerifiedToken } from '../tokens/verified-token.js';
 type Validate = NonNullable<JwksTokenOptions['validate']>;
 
 /**
- * Passport's meaning of what `validate` answers, but for `undefined`, which is a check without a word about the user. A promise only where
- * `validate` answers with one.
+ * Passport's meaning of what `validate` answers, but for `undefined`, which is a check without a
+ * word about the user. A promise only where `validate` answers with one.
  *
  * @internal
  */

@@ -10,7 +10,8 @@ export interface BackoffSettings {
 const MAX_RETRY_AFTER = 3_600_000;
 
 /**
- * A delay before attempt `attempt` (from 1), doubling, with full jitter: spreads a fleet's attempts over the whole interval.
+ * A delay before attempt `attempt` (from 1), doubling, with full jitter: spreads a fleet's attempts
+ * over the whole interval.
  *
  * @internal
  */
@@ -20,8 +21,8 @@ export function backoffDelay(settings: BackoffSettings, attempt: number, random:
 }
 
 /**
- * Milliseconds of a `Retry-After` header: seconds or an HTTP date (RFC 9110 section 10.2.3), at most an hour; `undefined` for junk and for
- * what lies in the past.
+ * Milliseconds of a `Retry-After` header: seconds or an HTTP date (RFC 9110 section 10.2.3), at
+ * most an hour; `undefined` for junk and for what lies in the past.
  *
  * @internal
  */

@@ -8,8 +8,8 @@ import ms from 'ms';
 export type Duration = number | string;
 
 /**
- * Where time comes from. `now` is the wall clock, for what leaves the process (claims, store entries); `monotonic` measures durations, and a
- * clock set back does not move it.
+ * Where time comes from. `now` is the wall clock, for what leaves the process (claims, store
+ * entries); `monotonic` measures durations, and a clock set back does not move it.
  *
  * @internal
  */
@@ -26,8 +26,9 @@ export interface Clock {
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
-  // Referenced: every timer of ours has a caller waiting on it (a retry, a deadline) and is cancelled when that wait ends, so that a
-  // script that awaits a look-up doesn't exit in the middle of it. There is no timer between requests.
+  // Referenced: every timer of ours has a caller waiting on it (a retry, a deadline) and is
+  // cancelled when that wait ends, so that a script that awaits a look-up doesn't exit in the
+  // middle of it. There is no timer between requests.
   timer: (delay, callback) => {
     const handle = setTimeout(callback, delay);
     return () => clearTimeout(handle);
@@ -41,7 +42,11 @@ export function parseDuration(value: unknown): number {
   return ms(value as ms.StringValue) ?? Number.NaN;
 }
 
-/** Resolves after `delay` milliseconds; rejects with the signal's reason when it aborts first. @internal */
+/**
+ * Resolves after `delay` milliseconds; rejects with the signal's reason when it aborts first.
+ *
+ * @internal
+ */
 export function wait(clock: Clock, delay: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
@@ -61,8 +66,8 @@ export function wait(clock: Clock, delay: number, signal?: AbortSignal): Promise
 }
 
 /**
- * Runs `work` with a signal that aborts with `reason()` after `delay` milliseconds or with `parent`. Settles no later than that, even where
- * `work` ignores its signal.
+ * Runs `work` with a signal that aborts with `reason()` after `delay` milliseconds or with
+ * `parent`. Settles no later than that, even where `work` ignores its signal.
  *
  * @internal
  */

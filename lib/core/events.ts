@@ -1,5 +1,6 @@
 /** Why a refresh was asked for. @publicApi */
-export type RefreshCause = 'missing' | 'ageing' | 'stale' | 'unknown-kid' | 'bad-signature' | 'requested' | 'prefetch';
+export type RefreshCause =
+  'missing' | 'refresh-due' | 'stale' | 'unknown-kid' | 'bad-signature' | 'requested' | 'prefetch';
 
 interface SetEvent {
   /** The issuer, as configured; absent where none is. */
@@ -12,8 +13,9 @@ interface TimedEvent extends SetEvent {
 }
 
 /**
- * Everything that {@link JwksService.events$} tells. Values are strings, numbers and lists of kids; never a token, never key material.
- * Kids come from the identity provider's set or from a token: they are cut to 64 characters and control characters are escaped.
+ * Everything that {@link JwksService.events$} tells. Values are strings, numbers and lists of kids;
+ * never a token, never key material. Kids come from the identity provider's set or from a token:
+ * they are cut to 64 characters and control characters are escaped.
  *
  * @publicApi
  */
@@ -33,7 +35,7 @@ export type JwksEvent =
   /** One load, with its retries and failover, failed. */
   | (TimedEvent & {
       readonly type: 'refresh.failed';
-      readonly because: RefreshCause;
+      readonly trigger: RefreshCause;
       readonly code: string;
       readonly reason: string;
       /** Milliseconds until the next attempt may start. */
@@ -42,7 +44,7 @@ export type JwksEvent =
   /** A refresh was asked for and not made. */
   | (SetEvent & {
       readonly type: 'refresh.skipped';
-      readonly because: RefreshCause;
+      readonly trigger: RefreshCause;
       readonly reason: 'budget' | 'backoff';
     })
   /** A set past its freshness serves because no source answers. */
@@ -65,7 +67,10 @@ export type JwksEvent =
   | (TimedEvent & {
       readonly type: 'token.rejected';
       readonly code: string;
-      /** The precise reason for a developer's eyes, with `iss`, kid and alg as the token names them, made safe; no other claim's value. */
+      /**
+       * The precise reason for a developer's eyes, with `iss`, kid and alg as the token names them,
+       * made safe; no other claim's value.
+       */
       readonly reason: string;
     });
 
@@ -76,8 +81,8 @@ export type JwksEventType = JwksEvent['type'];
 export type JwksEventListener = (event: JwksEvent) => void;
 
 /**
- * Hands events to listeners. A throwing listener harms neither the others nor the caller; guard the building of an event by `observed`,
- * so that it costs nothing when nobody listens.
+ * Hands events to listeners. A throwing listener harms neither the others nor the caller; guard the
+ * building of an event by `observed`, so that it costs nothing when nobody listens.
  *
  * @internal
  */
@@ -100,8 +105,8 @@ export class JwksEvents {
   }
 
   /**
-   * Returns the function that ends the subscription. `isListening` is asked again and again: a listener that would drop the event says so
-   * before it is built.
+   * Returns the function that ends the subscription. `isListening` is asked again and again: a
+   * listener that would drop the event says so before it is built.
    */
   subscribe(listener: JwksEventListener, isListening: () => boolean = () => true): () => void {
     this.listeners.set(listener, isListening);
@@ -113,7 +118,8 @@ const UNSAFE = /[^\x20-\x7e]|["\\]/g;
 const MAX_SAFE_LENGTH = 64;
 
 /**
- * Makes text from outside (kid, iss) safe for a log line: control, non-ASCII and quoting characters escaped, cut at 64 characters.
+ * Makes text from outside (kid, iss) safe for a log line: control, non-ASCII and quoting characters
+ * escaped, cut at 64 characters.
  *
  * @internal
  */

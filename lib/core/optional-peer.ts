@@ -1,8 +1,8 @@
 import { JwksConfigurationError } from './errors.js';
 
 /**
- * Loads an optional peer on first use and keeps it. Absent and broken are different faults: the first says what to install, the second what
- * happened.
+ * Loads an optional peer on first use and keeps it. Absent and broken are different faults: the
+ * first says what to install, the second what happened.
  *
  * @internal
  */

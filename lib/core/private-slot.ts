@@ -6,8 +6,9 @@ class Given {
 }
 
 /**
- * A value kept with objects of others, which nobody else can see, copy, inherit or forge: a private field of theirs. What a `WeakMap` does,
- * which for objects as short-lived as requests costs fifty times as much.
+ * A value kept with objects of others, which nobody else can see, copy, inherit or forge: a private
+ * field of theirs. What a `WeakMap` does, which for objects as short-lived as requests costs fifty
+ * times as much.
  *
  * @internal
  */

@@ -1,5 +1,6 @@
 /**
- * Shares one running promise among all who ask while it runs. A caller that stops waiting does not cancel it for the others.
+ * Shares one running promise among all who ask while it runs. A caller that stops waiting does not
+ * cancel it for the others.
  *
  * @internal
  */

@@ -1,4 +1,8 @@
-/** A curve y² = x³ - 3x + b over the integers modulo a prime (SP 800-186 section 3.2.1). @internal */
+/**
+ * A curve y² = x³ - 3x + b over the integers modulo a prime (SP 800-186 section 3.2.1).
+ *
+ * @internal
+ */
 export interface PrimeCurve {
   readonly prime: bigint;
   readonly b: bigint;
@@ -30,9 +34,9 @@ export const P521: PrimeCurve = {
 };
 
 /**
- * Whether big-endian coordinates name a point of the curve. These curves have prime order, so a point that lies on one is a valid public key
- * (SP 800-56A section 5.6.2.3.4). Done here because importing takes OpenSSL 3.0 2 ms for each P-521 key: a set of them would hold up the
- * event loop.
+ * Whether big-endian coordinates name a point of the curve. These curves have prime order, so a
+ * point that lies on one is a valid public key (SP 800-56A section 5.6.2.3.4). Done here because
+ * importing takes OpenSSL 3.0 2 ms for each P-521 key: a set of them would hold up the event loop.
  *
  * @internal
  */
@@ -55,10 +59,12 @@ const SIGN_BIT = 1n << 255n;
 export function ed25519PointFault(octets: Buffer): string | undefined {
   const encoded = toInteger(Buffer.from(octets).reverse());
   const y = encoded % SIGN_BIT;
-  // RFC 8032 section 5.1.3, step 1: y is reduced. Its step 4 refuses x = 0 with the sign bit set: y = ±1, of low order anyway.
+  // RFC 8032 section 5.1.3, step 1: y is reduced. Its step 4 refuses x = 0 with the sign bit set: y
+  // = ±1, of low order anyway.
   if (y >= ED25519_PRIME) return 'has an Ed25519 point in an encoding that is not canonical';
   if (hasLowOrder(y)) return 'has an Ed25519 point of low order: anybody could forge its signatures';
-  // RFC 8032 section 5.1.3, step 3: x² = (y² - 1) / (dy² + 1), and a quotient is a square exactly where the product is one.
+  // RFC 8032 section 5.1.3, step 3: x² = (y² - 1) / (dy² + 1), and a quotient is a square exactly
+  // where the product is one.
   const square = (y * y) % ED25519_PRIME;
   return isSquare((square - 1n) * (ED25519_D * square + 1n), ED25519_PRIME)
     ? undefined
@@ -66,15 +72,18 @@ export function ed25519PointFault(octets: Buffer): string | undefined {
 }
 
 /**
- * Order 1 and 2: y = ±1. Order 4: y = 0. A point of order 8 doubles to one with y = 0, so x² = -y², which turns the curve's equation into
- * dy⁴ + 2y² - 1 = 0.
+ * Order 1 and 2: y = ±1. Order 4: y = 0. A point of order 8 doubles to one with y = 0, so x² = -y²,
+ * which turns the curve's equation into dy⁴ + 2y² - 1 = 0.
  */
 function hasLowOrder(y: bigint): boolean {
   const square = (y * y) % ED25519_PRIME;
   return square === 0n || square === 1n || (ED25519_D * square * square + 2n * square - 1n) % ED25519_PRIME === 0n;
 }
 
-/** Whether `value` is a square modulo an odd prime: the Jacobi symbol by quadratic reciprocity, several times faster than Euler's criterion. */
+/**
+ * Whether `value` is a square modulo an odd prime: the Jacobi symbol by quadratic reciprocity,
+ * several times faster than Euler's criterion.
+ */
 function isSquare(value: bigint, prime: bigint): boolean {
   let [a, n, symbol] = [((value % prime) + prime) % prime, prime, 1];
   while (a !== 0n) {

@@ -1,12 +1,15 @@
 import type { JWK } from 'jose';
 import { InvalidJwkSetError } from '../core/errors.js';
 import { safeText } from '../core/events.js';
-import { judgeJwk } from './jwk.js';
+import { parseJwk } from './jwk.js';
 import { SigningKey } from './signing-key.js';
 
 /** An entry of a set that cannot be used. @publicApi */
 export interface DroppedKey {
-  /** As published, where it is a string of at most 256 characters: make it safe before it meets a log line. */
+  /**
+   * As published, where it is a string of at most 256 characters: make it safe before it meets a
+   * log line.
+   */
   readonly kid?: string;
   /** Why, in plain English, so that it reads on after "the key"; holds no key material. */
   readonly reason: string;
@@ -35,28 +38,29 @@ export class JwkSet implements Iterable<SigningKey> {
     /** Entries that cannot be used, each with its reason. */
     readonly dropped: readonly DroppedKey[],
     private readonly byKid: ReadonlyMap<string, readonly SigningKey[]>,
-    private readonly byForm: ReadonlyMap<string, SigningKey>,
+    private readonly byFingerprint: ReadonlyMap<string, SigningKey>,
   ) {
     this.size = keys.length;
   }
 
   /**
-   * Judges a document whole: an object with a `keys` array of at most 1,000 entries, at least one of them usable. Unusable entries are dropped
-   * one by one; a key that is listed twice is one key.
+   * Judges a document whole: an object with a `keys` array of at most 1,000 entries, at least one
+   * of them usable. Unusable entries are dropped one by one; a key that is listed twice is one key.
    *
-   * @throws InvalidJwkSetError where it is not such a document; `bridged` is false where it is one without a usable key.
+   * @throws InvalidJwkSetError where it is not such a document; `allowsStale` is false where it is
+   * one without a usable key.
    */
   static parse(document: unknown): JwkSet {
     const keys = new Map<string, SigningKey>();
     const dropped: DroppedKey[] = [];
     const entries = entriesOf(document);
     for (const entry of entries) {
-      const judged = judgeJwk(entry);
-      if (judged.reason === undefined) addOnce(keys, SigningKey.of(judged));
-      else dropped.push(Object.freeze(judged));
+      const parsed = parseJwk(entry);
+      if (parsed.reason === undefined) addOnce(keys, SigningKey.of(parsed));
+      else dropped.push(Object.freeze(parsed));
     }
     // The issuer says so itself, so a set past its freshness must not serve on against its word.
-    if (keys.size === 0) throw new InvalidJwkSetError(noUsableKey(dropped), { bridged: false });
+    if (keys.size === 0) throw new InvalidJwkSetError(noUsableKey(dropped), { allowsStale: false });
     return JwkSet.of([...keys.values()], dropped);
   }
 
@@ -64,12 +68,12 @@ export class JwkSet implements Iterable<SigningKey> {
     const byKid = new Map<string, SigningKey[]>();
     for (const key of keys) {
       if (key.kid === undefined) continue;
-      const namesakes = byKid.get(key.kid);
-      if (namesakes) namesakes.push(key);
+      const sameKid = byKid.get(key.kid);
+      if (sameKid) sameKid.push(key);
       else byKid.set(key.kid, [key]);
     }
-    const byForm = new Map(keys.map((key) => [key.form, key]));
-    const set = new JwkSet(keys, Object.freeze(dropped), byKid, byForm);
+    const byFingerprint = new Map(keys.map((key) => [key.fingerprint, key]));
+    const set = new JwkSet(keys, Object.freeze(dropped), byKid, byFingerprint);
     Object.freeze(set);
     return set;
   }
@@ -80,8 +84,9 @@ export class JwkSet implements Iterable<SigningKey> {
   }
 
   /**
-   * The key that a token with this header was signed with. Several keys may share a kid (RFC 7517 section 4.5), or the header have none: then
-   * the key is the only one among them that supports the algorithm. Where there are several, none: nothing is tried out.
+   * The key that a token with this header was signed with. Several keys may share a kid (RFC 7517
+   * section 4.5), or the header have none: then the key is the only one among them that supports
+   * the algorithm. Where there are several, none: nothing is tried out.
    */
   select({ kid, alg }: KeySelector): SigningKey | undefined {
     const candidates = kid === undefined ? this.keys : this.byKid.get(kid);
@@ -98,13 +103,14 @@ export class JwkSet implements Iterable<SigningKey> {
   }
 
   /**
-   * The same set, in which each key that `previous` has too is the object that `previous` has; `previous` itself where nothing differs: same
-   * keys in the same order, same dropped entries (so that a newly published private key is a change that somebody hears of).
+   * The same set, in which each key that `previous` has too is the object that `previous` has;
+   * `previous` itself where nothing differs: same keys in the same order, same dropped entries (so
+   * that a newly published private key is a change that somebody hears of).
    *
    * @internal
    */
   reusing(previous: JwkSet): JwkSet {
-    const keys = this.keys.map((key) => previous.byForm.get(key.form) ?? key);
+    const keys = this.keys.map((key) => previous.byFingerprint.get(key.fingerprint) ?? key);
     const isSame =
       keys.length === previous.size &&
       keys.every((key, index) => key === previous.keys[index]) &&
@@ -112,14 +118,19 @@ export class JwkSet implements Iterable<SigningKey> {
     return isSame ? previous : JwkSet.of(keys, this.dropped);
   }
 
-  /** By kid, or thumbprint where there is none; a kid whose key is another one now is in both. Empty lists: the same keys. @internal */
+  /**
+   * By kid, or thumbprint where there is none; a kid whose key is another one now is in both. Empty
+   * lists: the same keys.
+   *
+   * @internal
+   */
   changesSince(previous: JwkSet): { added: string[]; removed: string[] } {
-    return { added: this.labelsMissingIn(previous), removed: previous.labelsMissingIn(this) };
+    return { added: this.idsMissingIn(previous), removed: previous.idsMissingIn(this) };
   }
 
-  private labelsMissingIn(other: JwkSet): string[] {
-    const missing = this.keys.filter((key) => !other.byForm.has(key.form));
-    return [...new Set(missing.map((key) => key.label))];
+  private idsMissingIn(other: JwkSet): string[] {
+    const missing = this.keys.filter((key) => !other.byFingerprint.has(key.fingerprint));
+    return [...new Set(missing.map((key) => key.displayId))];
   }
 }
 
@@ -134,7 +145,7 @@ function onlySupporting(candidates: readonly SigningKey[], alg: string): Signing
 }
 
 function addOnce(keys: Map<string, SigningKey>, key: SigningKey): void {
-  if (!keys.has(key.form)) keys.set(key.form, key);
+  if (!keys.has(key.fingerprint)) keys.set(key.fingerprint, key);
 }
 
 /** RFC 7517 section 5.1: an object with the member "keys", an array. */
@@ -157,9 +168,9 @@ function entriesOf(document: unknown): unknown[] {
 
 function noUsableKey(dropped: readonly DroppedKey[]): string {
   if (dropped.length === 0) return 'The JWK Set is empty';
-  const told = dropped.slice(0, REASONS_TOLD).map(({ kid, reason }) => {
+  const reasons = dropped.slice(0, REASONS_TOLD).map(({ kid, reason }) => {
     return `${kid === undefined ? 'a key' : `"${safeText(kid)}"`} ${reason}`;
   });
   const more = dropped.length > REASONS_TOLD ? `; and ${dropped.length - REASONS_TOLD} more` : '';
-  return `The JWK Set has no usable key: ${told.join('; ')}${more}`;
+  return `The JWK Set has no usable key: ${reasons.join('; ')}${more}`;
 }

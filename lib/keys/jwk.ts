@@ -1,9 +1,9 @@
 import type { JWK } from 'jose';
 import { safeText } from '../core/events.js';
-import { JWK_MEMBERS, judgeMaterial, type JudgedMaterial, type JwkMembers } from './key-material.js';
+import { JWK_MEMBERS, parseMaterial, type ParsedMaterial, type JwkMembers } from './key-material.js';
 
 /** A public key that can verify signatures. @internal */
-export interface UsableJwk extends JudgedMaterial {
+export interface UsableJwk extends ParsedMaterial {
   /** Frozen; the members that are known to be public, and no others. */
   readonly jwk: Readonly<JWK>;
   readonly reason?: undefined;
@@ -26,16 +26,16 @@ const MAX_DEPTH = 32;
  *
  * @internal
  */
-export function judgeJwk(entry: unknown): UsableJwk | UnusableJwk {
+export function parseJwk(entry: unknown): UsableJwk | UnusableJwk {
   try {
-    return judge(entry);
+    return parseEntry(entry);
   } catch {
     // Getters and proxies, in a set that an application hands in: parsed JSON has none.
     return { reason: 'cannot be read' };
   }
 }
 
-function judge(entry: unknown): UsableJwk | UnusableJwk {
+function parseEntry(entry: unknown): UsableJwk | UnusableJwk {
   // RFC 7517 section 4: a JWK is a JSON object.
   if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return { reason: 'is not a JSON object' };
   const jwk = readMembers(entry);
@@ -46,10 +46,10 @@ function judge(entry: unknown): UsableJwk | UnusableJwk {
     keyOpsFault(jwk.key_ops, jwk.use) ??
     kidFault(jwk.kid);
   if (fault !== undefined) return unusable(jwk.kid, fault);
-  const judged = judgeMaterial(jwk);
-  if (typeof judged === 'string') return unusable(jwk.kid, judged);
-  const misfit = algFault(jwk.alg, judged.algs);
-  return misfit === undefined ? { ...judged, jwk: publicJwk(jwk, judged) } : unusable(jwk.kid, misfit);
+  const parsed = parseMaterial(jwk);
+  if (typeof parsed === 'string') return unusable(jwk.kid, parsed);
+  const misfit = algFault(jwk.alg, parsed.algs);
+  return misfit === undefined ? { ...parsed, jwk: publicJwk(jwk, parsed) } : unusable(jwk.kid, misfit);
 }
 
 /** Own members only, and each read once: what is judged is what is kept. */
@@ -60,7 +60,10 @@ function readMembers(entry: object): JwkMembers {
   return members;
 }
 
-/** RFC 7517 section 9.2: such members are never published. The key is burnt, whatever else is right about it. */
+/**
+ * RFC 7517 section 9.2: such members are never published. The key is burnt, whatever else is right
+ * about it.
+ */
 function privateMembersFault(entry: object): string | undefined {
   const found = PRIVATE_MEMBERS.filter((name) => ownMember(entry, name) !== undefined);
   if (found.length === 0) return undefined;
@@ -68,7 +71,10 @@ function privateMembersFault(entry: object): string | undefined {
   return `has private members (${found.join(', ')}): a ${what} key was published, treat it as compromised`;
 }
 
-/** Members that are not known are ignored (RFC 7517 section 4), but not at any depth: whoever copies or logs the entry would recurse. */
+/**
+ * Members that are not known are ignored (RFC 7517 section 4), but not at any depth: whoever copies
+ * or logs the entry would recurse.
+ */
 function nestingFault(entry: object): string | undefined {
   let level: object[] = [entry];
   for (let depth = 1; level.length > 0; depth += 1) {
@@ -94,7 +100,8 @@ const OTHER_OPERATIONS = new Set(['encrypt', 'decrypt', 'wrapKey', 'unwrapKey', 
 
 function keyOpsFault(operations: unknown, use: unknown): string | undefined {
   if (operations === undefined) return undefined;
-  // RFC 7517 section 4.3: an array of strings, without duplicates, consistent with "use" where both are given.
+  // RFC 7517 section 4.3: an array of strings, without duplicates, consistent with "use" where both
+  // are given.
   if (!Array.isArray(operations) || operations.some((operation) => typeof operation !== 'string')) {
     return 'has "key_ops" that are not an array of strings';
   }
@@ -106,7 +113,9 @@ function keyOpsFault(operations: unknown, use: unknown): string | undefined {
   return undefined;
 }
 
-/** RFC 7517 section 4.4, RFC 8725 section 3.1: one algorithm for each key, and here one that signs. */
+/**
+ * RFC 7517 section 4.4, RFC 8725 section 3.1: one algorithm for each key, and here one that signs.
+ */
 function algFault(alg: unknown, algs: ReadonlySet<string>): string | undefined {
   if (alg === undefined) return undefined;
   if (typeof alg !== 'string') return 'has an "alg" that is not a string';
@@ -122,7 +131,7 @@ function kidFault(kid: unknown): string | undefined {
   return kid.length > MAX_KID_LENGTH ? `has a "kid" longer than ${MAX_KID_LENGTH} characters` : undefined;
 }
 
-function publicJwk({ kid, use, key_ops: keyOps, alg }: JwkMembers, { material }: JudgedMaterial): Readonly<JWK> {
+function publicJwk({ kid, use, key_ops: keyOps, alg }: JwkMembers, { material }: ParsedMaterial): Readonly<JWK> {
   const { kty, ...publicKey } = material;
   const jwk: Record<string, unknown> = { kty, kid, use, key_ops: keyOps, alg, ...publicKey };
   for (const name of Object.keys(jwk)) if (jwk[name] === undefined) delete jwk[name];

@@ -8,27 +8,32 @@ export type JwkMembers = Readonly<Partial<Record<(typeof JWK_MEMBERS)[number], u
 /** @internal */
 export const JWK_MEMBERS = ['kty', 'use', 'key_ops', 'alg', 'kid', 'crv', 'x', 'y', 'n', 'e', 'pub'] as const;
 
-/** A public key and nothing else: the required members in lexicographic order, as RFC 7638 section 3.2 hashes them. @internal */
+/**
+ * A public key and nothing else: the required members in lexicographic order, as RFC 7638 section
+ * 3.2 hashes them.
+ *
+ * @internal
+ */
 export type KeyMaterial = Readonly<Record<string, string>> & { readonly kty: string };
 
 /** @internal */
-export interface JudgedMaterial {
+export interface ParsedMaterial {
   readonly material: KeyMaterial;
   /** The algorithms that the key can verify; the first is the usual one. */
   readonly algs: ReadonlySet<string>;
 }
 
 /** The key itself, without what is said about it; a string: why it is unusable. @internal */
-export function judgeMaterial(jwk: JwkMembers): JudgedMaterial | string {
+export function parseMaterial(jwk: JwkMembers): ParsedMaterial | string {
   switch (jwk.kty) {
     case 'RSA':
-      return judgeRsa(jwk);
+      return parseRsa(jwk);
     case 'EC':
-      return judgeEc(jwk);
+      return parseEc(jwk);
     case 'OKP':
-      return judgeOkp(jwk);
+      return parseOkp(jwk);
     case 'AKP':
-      return judgeAkp(jwk);
+      return parseAkp(jwk);
     case 'oct':
       return 'is a symmetric key ("oct"): no secret belongs into a JWK Set that others can read';
     default:
@@ -43,7 +48,7 @@ const RSA_ALGS: ReadonlySet<string> = new Set(['RS256', 'RS384', 'RS512', 'PS256
 const MIN_MODULUS_BITS = 2_048;
 const MAX_MODULUS_BITS = 8_192;
 
-function judgeRsa({ n, e }: JwkMembers): JudgedMaterial | string {
+function parseRsa({ n, e }: JwkMembers): ParsedMaterial | string {
   // RFC 7518 section 6.3.1: both are there, as Base64urlUInt.
   const modulus = toUnsigned(n);
   if (!modulus) return malformed('n', n);
@@ -55,7 +60,8 @@ function judgeRsa({ n, e }: JwkMembers): JudgedMaterial | string {
     return `has an RSA modulus of ${bits} bits, outside ${MIN_MODULUS_BITS} to ${MAX_MODULUS_BITS}`;
   }
   if (!isOdd(modulus)) return 'has an RSA modulus that is even';
-  // FIPS 186-5 appendix A.1.1: odd, over 2^16, under 2^256. With e = 1 the padded digest is its own signature.
+  // FIPS 186-5 appendix A.1.1: odd, over 2^16, under 2^256. With e = 1 the padded digest is its own
+  // signature.
   if (!isOdd(exponent)) return 'has an RSA exponent that is even';
   if (bitLength(exponent) < 17) return 'has an RSA exponent under 65537';
   // OpenSSL verifies nothing with an exponent over 64 bits under a modulus over 3072 bits.
@@ -71,7 +77,7 @@ const EC_CURVES: ReadonlyMap<unknown, PrimeCurve & { readonly algs: ReadonlySet<
   ['P-521', { ...P521, algs: new Set(['ES512']) }],
 ]);
 
-function judgeEc({ crv, x, y }: JwkMembers): JudgedMaterial | string {
+function parseEc({ crv, x, y }: JwkMembers): ParsedMaterial | string {
   // RFC 7518 section 6.2.1.1. secp256k1 (RFC 8812) is left out: WebCrypto cannot import it.
   const curve = EC_CURVES.get(crv);
   if (!curve) return unsupportedCurve(crv, 'P-256, P-384, P-521');
@@ -89,8 +95,9 @@ function judgeEc({ crv, x, y }: JwkMembers): JudgedMaterial | string {
 /** RFC 8037 section 3.1; RFC 9864 section 2.2 gives the second name. */
 const ED25519_ALGS: ReadonlySet<string> = new Set(['EdDSA', 'Ed25519']);
 
-function judgeOkp({ crv, x }: JwkMembers): JudgedMaterial | string {
-  // RFC 8037 section 2. X25519 and X448 agree on keys and sign nothing; Ed448 (RFC 9864 section 2.2) is not among jose's algorithms.
+function parseOkp({ crv, x }: JwkMembers): ParsedMaterial | string {
+  // RFC 8037 section 2. X25519 and X448 agree on keys and sign nothing; Ed448 (RFC 9864 section
+  // 2.2) is not among jose's algorithms.
   if (crv !== 'Ed25519') return unsupportedCurve(crv, 'Ed25519');
   const octets = toOctets(x);
   if (octets?.length !== 32) return malformed('x', x);
@@ -98,14 +105,17 @@ function judgeOkp({ crv, x }: JwkMembers): JudgedMaterial | string {
   return fault ?? { material: { crv, kty: 'OKP', x: x as string }, algs: ED25519_ALGS };
 }
 
-/** Octets of a public key (FIPS 204 table 2). Any octets of that length are one: there is no point to check. */
+/**
+ * Octets of a public key (FIPS 204 table 2). Any octets of that length are one: there is no point
+ * to check.
+ */
 const ML_DSA_OCTETS: ReadonlyMap<unknown, number> = new Map([
   ['ML-DSA-44', 1_312],
   ['ML-DSA-65', 1_952],
   ['ML-DSA-87', 2_592],
 ]);
 
-function judgeAkp({ alg, pub }: JwkMembers): JudgedMaterial | string {
+function parseAkp({ alg, pub }: JwkMembers): ParsedMaterial | string {
   // RFC 9964 section 3: alg and pub are required.
   const octets = ML_DSA_OCTETS.get(alg);
   if (octets === undefined || typeof alg !== 'string') {
@@ -135,14 +145,20 @@ function canImport(alg: string, octets: number): boolean {
   return answer;
 }
 
-/** RFC 7515 section 2: base64url without padding; decoding and encoding again finds every spelling but the canonical one (RFC 4648 section 3.5). */
+/**
+ * RFC 7515 section 2: base64url without padding; decoding and encoding again finds every spelling
+ * but the canonical one (RFC 4648 section 3.5).
+ */
 function toOctets(member: unknown): Buffer | undefined {
   if (typeof member !== 'string' || member === '') return undefined;
   const octets = Buffer.from(member, 'base64url');
   return octets.toString('base64url') === member ? octets : undefined;
 }
 
-/** RFC 7518 section 2, Base64urlUInt. Leading zero octets, which it forbids and some issuers send, do not count. */
+/**
+ * RFC 7518 section 2, Base64urlUInt. Leading zero octets, which it forbids and some issuers send,
+ * do not count.
+ */
 function toUnsigned(member: unknown): Buffer | undefined {
   const octets = toOctets(member);
   // Where all are zero, -1: the last one stays.

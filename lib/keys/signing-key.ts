@@ -7,8 +7,8 @@ import type { UsableJwk } from './jwk.js';
 import type { KeyMaterial } from './key-material.js';
 
 /**
- * A public key that can verify signatures: one usable entry of a {@link JwkSet}. A value: it never changes, and a set that still has the key
- * keeps the object.
+ * A public key that can verify signatures: one usable entry of a {@link JwkSet}. A value: it never
+ * changes, and a set that still has the key keeps the object.
  *
  * @publicApi
  */
@@ -23,13 +23,16 @@ export class SigningKey {
   readonly use: string | undefined;
   /** `P-256`, `P-384`, `P-521` or `Ed25519`; keys of the other types have none. */
   readonly crv: string | undefined;
-  /** Frozen, public members only. Numbers are in the form that RFC 7518 section 2 asks for, without leading zeros. */
+  /**
+   * Frozen, public members only. Numbers are in the form that RFC 7518 section 2 asks for, without
+   * leading zeros.
+   */
   readonly jwk: Readonly<JWK>;
 
   // Truly private: the object is frozen, and what is made once is kept all the same.
   readonly #algs: ReadonlySet<string>;
   readonly #material: KeyMaterial;
-  readonly #form: string;
+  readonly #fingerprint: string;
   readonly #imported = new Map<string, CryptoKey | Promise<CryptoKey>>();
   #keyObject: KeyObject | undefined;
   #pem: string | undefined;
@@ -43,7 +46,7 @@ export class SigningKey {
     this.jwk = jwk;
     this.#algs = algs;
     this.#material = material;
-    this.#form = JSON.stringify([jwk.kid, jwk.alg, jwk.use, material]);
+    this.#fingerprint = JSON.stringify([jwk.kid, jwk.alg, jwk.use, material]);
   }
 
   /** @internal */
@@ -54,25 +57,26 @@ export class SigningKey {
   }
 
   /** Two keys of the same form are one key: same kid, alg, use and public members. @internal */
-  get form(): string {
-    return this.#form;
+  get fingerprint(): string {
+    return this.#fingerprint;
   }
 
   /** What events call the key: its kid, else its thumbprint (RFC 7638). @internal */
-  get label(): string {
+  get displayId(): string {
     return this.kid ?? createHash('sha256').update(JSON.stringify(this.#material)).digest('base64url');
   }
 
   /**
-   * Whether the key verifies signatures of this algorithm: the JWK's own where it names one (so a key for `EdDSA` is none for `Ed25519`), else
-   * any that fits its type and curve.
+   * Whether the key verifies signatures of this algorithm: the JWK's own where it names one (so a
+   * key for `EdDSA` is none for `Ed25519`), else any that fits its type and curve.
    */
   supports(alg: string): boolean {
     return this.alg === undefined ? this.#algs.has(alg) : this.alg === alg;
   }
 
   /**
-   * The key for WebCrypto, imported once for each algorithm. Rejects with a `TypeError` where the key does not support `alg`.
+   * The key for WebCrypto, imported once for each algorithm. Rejects with a `TypeError` where the
+   * key does not support `alg`.
    *
    * @param alg default: the JWK's, else the usual one of its type and curve (RSA: `RS256`).
    */
@@ -92,7 +96,12 @@ export class SigningKey {
     return this.#pem;
   }
 
-  /** As {@link toCryptoKey}, but synchronous once imported: a verification then waits for nothing but the signature. @internal */
+  /**
+   * As {@link toCryptoKey}, but synchronous once imported: a verification then waits for nothing
+   * but the signature.
+   *
+   * @internal
+   */
   cryptoKey(alg: string): CryptoKey | Promise<CryptoKey> {
     const kept = this.#imported.get(alg);
     if (kept !== undefined) return kept;
@@ -107,7 +116,10 @@ export class SigningKey {
     return this.alg ?? ([...this.#algs][0] as string);
   }
 
-  /** From the material alone: `use`, `ext` and unusual `key_ops` mean nothing to a key that was judged, and WebCrypto trips over them. */
+  /**
+   * From the material alone: `use`, `ext` and unusual `key_ops` mean nothing to a key that was
+   * judged, and WebCrypto trips over them.
+   */
   async #import(alg: string): Promise<CryptoKey> {
     try {
       const key = (await importJWK(this.#material, alg)) as CryptoKey;

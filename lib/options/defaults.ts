@@ -1,5 +1,6 @@
 /**
- * The only default values, in the form that users write. Tests compare the `@default` tags and the README with them.
+ * The only default values, in the form that users write. Tests compare the `@default` tags and the
+ * README with them.
  *
  * @internal
  */
@@ -19,9 +20,9 @@ export const DEFAULTS = {
     staleIfError: '24h',
     prefix: 'jwks:',
   },
-  unknownKid: {
-    refetches: 3,
-    per: '30s',
+  refetchLimit: {
+    burst: 3,
+    every: '5s',
   },
   tokenCache: {
     max: 10_000,

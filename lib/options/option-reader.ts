@@ -7,8 +7,9 @@ import { suggest } from './suggest.js';
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 /**
- * The options of one object, each read once and never written to. A check answers with the value or the fallback, or throws the
- * JwksConfigurationError that names the option, what it takes and what came. `undefined` counts as absent.
+ * The options of one object, each read once and never written to. A check answers with the value or
+ * the fallback, or throws the JwksConfigurationError that names the option, what it takes and what
+ * came. `undefined` counts as absent.
  *
  * @internal
  */
@@ -22,7 +23,7 @@ export class OptionReader {
 
   static read(given: unknown, prefix: string, known: readonly string[]): OptionReader {
     if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-      throw refusal(prefix.replace(/\.$/, ''), 'an object of options', describe(given));
+      throw invalidOption(prefix.replace(/\.$/, ''), 'an object of options', describe(given));
     }
     for (const name of Object.keys(given)) if (!known.includes(name)) throw unknownOption(prefix, name, known);
     const source = given as Record<string, unknown>;
@@ -60,7 +61,7 @@ export class OptionReader {
     if (limits.orZero && milliseconds === 0) return 0;
     const least = limits.orZero ? 'a duration of 0 or more' : 'a duration longer than 0';
     const above = milliseconds > most && Number.isFinite(milliseconds) ? ` (at most ${most} ms)` : '';
-    throw this.refuse(name, `${least}, as milliseconds or as text such as '10m'${above}`);
+    throw this.invalid(name, `${least}, as milliseconds or as text such as '10m'${above}`);
   }
 
   integer(name: string, fallback: number, least: number, most = Number.MAX_SAFE_INTEGER): number {
@@ -68,14 +69,14 @@ export class OptionReader {
     if (value === undefined) return fallback;
     const number = Number.isSafeInteger(value) ? (value as number) : Number.NaN;
     if (number >= least && number <= most) return number;
-    throw this.refuse(name, `a whole number from ${least}${most < Number.MAX_SAFE_INTEGER ? ` to ${most}` : ''}`);
+    throw this.invalid(name, `a whole number from ${least}${most < Number.MAX_SAFE_INTEGER ? ` to ${most}` : ''}`);
   }
 
   boolean(name: string, fallback: boolean): boolean {
     const value = this.get(name);
     if (value === undefined) return fallback;
     if (typeof value === 'boolean') return value;
-    throw this.refuse(name, 'true or false');
+    throw this.invalid(name, 'true or false');
   }
 
   /** Text that `pattern` allows; its values are named by `takes`. */
@@ -83,7 +84,7 @@ export class OptionReader {
     const value = this.get(name);
     if (value === undefined) return fallback;
     if (typeof value === 'string' && pattern.test(value)) return value;
-    throw this.refuse(name, takes);
+    throw this.invalid(name, takes);
   }
 
   /** A function, which will be called as a method of the object that it came in. */
@@ -91,23 +92,23 @@ export class OptionReader {
     const value = this.get(name);
     if (value === undefined) return undefined;
     if (typeof value === 'function') return value.bind(this.given) as F;
-    throw this.refuse(name, takes);
+    throw this.invalid(name, takes);
   }
 
   /** A copy of a list whose members all fit. */
   list<T>(name: string, fits: (member: unknown) => member is T, takes: string): T[] | undefined {
     const value = this.get(name);
     if (value === undefined) return undefined;
-    if (!Array.isArray(value)) throw this.refuse(name, takes);
+    if (!Array.isArray(value)) throw this.invalid(name, takes);
     const members: unknown[] = Array.from(value);
     const misfit = members.findIndex((member) => !fits(member));
     if (misfit === -1) return members as T[];
-    throw refusal(this.nameOf(name), takes, `${describe(members[misfit])} in it`);
+    throw invalidOption(this.nameOf(name), takes, `${describe(members[misfit])} in it`);
   }
 
   /** The error to throw. `secret`: what came is told by its kind alone. */
-  refuse(name: string, takes: string, secret = false): JwksConfigurationError {
-    return refusal(this.nameOf(name), takes, describe(this.get(name), secret));
+  invalid(name: string, takes: string, secret = false): JwksConfigurationError {
+    return invalidOption(this.nameOf(name), takes, describe(this.get(name), secret));
   }
 
   /** The error of an option that can't work for another reason than its value. */
@@ -124,7 +125,7 @@ export class OptionReader {
   }
 }
 
-function refusal(option: string, takes: string, came: string): JwksConfigurationError {
+function invalidOption(option: string, takes: string, came: string): JwksConfigurationError {
   const subject = option === '' ? 'nestjs-jwks' : `Option "${option}"`;
   return new JwksConfigurationError(`${subject} takes ${takes}, not ${came}`, option === '' ? undefined : option);
 }

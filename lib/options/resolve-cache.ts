@@ -1,13 +1,13 @@
-import type { StoreLike } from '../cache/jwk-set-store.js';
+import type { JwksStore } from '../cache/jwk-set-store.js';
 import { parseDuration } from '../core/clock.js';
-import type { JwksCacheOptions, JwksUnknownKidOptions } from './cache-options.js';
+import type { JwksCacheOptions, JwksRefetchLimitOptions } from './cache-options.js';
 import { DEFAULTS } from './defaults.js';
 import type { OptionReader } from './option-reader.js';
 
 /** Durations in milliseconds. @internal */
 export interface ResolvedCache {
   /** `undefined`: an in-memory cache of the module's own. */
-  readonly store: StoreLike | false | undefined;
+  readonly store: JwksStore | false | undefined;
   readonly ttl: number;
   readonly minTtl: number;
   readonly maxTtl: number;
@@ -19,9 +19,9 @@ export interface ResolvedCache {
 }
 
 /** @internal */
-export interface ResolvedUnknownKid {
-  readonly refetches: number;
-  readonly per: number;
+export interface ResolvedRefetchLimit {
+  readonly burst: number;
+  readonly every: number;
 }
 
 const NAMES: readonly (keyof JwksCacheOptions)[] = [
@@ -52,11 +52,11 @@ export function resolveCache(parent: OptionReader): ResolvedCache {
 }
 
 /** @internal */
-export function resolveUnknownKid(parent: OptionReader): ResolvedUnknownKid {
-  const unknownKid = parent.section('unknownKid', ['refetches', 'per'] satisfies (keyof JwksUnknownKidOptions)[]);
+export function resolveRefetchLimit(parent: OptionReader): ResolvedRefetchLimit {
+  const refetchLimit = parent.section('refetchLimit', ['burst', 'every'] satisfies (keyof JwksRefetchLimitOptions)[]);
   return {
-    refetches: unknownKid.integer('refetches', DEFAULTS.unknownKid.refetches, 0),
-    per: unknownKid.duration('per', parseDuration(DEFAULTS.unknownKid.per)),
+    burst: refetchLimit.integer('burst', DEFAULTS.refetchLimit.burst, 0),
+    every: refetchLimit.duration('every', parseDuration(DEFAULTS.refetchLimit.every)),
   };
 }
 
@@ -78,20 +78,20 @@ function readRefreshAhead(cache: OptionReader): number {
   const value = cache.get('refreshAhead');
   if (value === undefined) return DEFAULTS.cache.refreshAhead;
   if (typeof value === 'number' && value > 0 && value <= 1) return value;
-  throw cache.refuse('refreshAhead', 'a number above 0 and up to 1');
+  throw cache.invalid('refreshAhead', 'a number above 0 and up to 1');
 }
 
-function readStore(cache: OptionReader): StoreLike | false | undefined {
+function readStore(cache: OptionReader): JwksStore | false | undefined {
   const store = cache.get('store');
   if (store === undefined || store === false) return store;
-  const { get, set } = (store ?? {}) as Partial<StoreLike>;
-  if (typeof get === 'function' && typeof set === 'function') return store as StoreLike;
-  throw cache.refuse('store', 'a cache-manager Cache (something with the functions get and set), or false');
+  const { get, set } = (store ?? {}) as Partial<JwksStore>;
+  if (typeof get === 'function' && typeof set === 'function') return store as JwksStore;
+  throw cache.invalid('store', 'a cache-manager Cache (something with the functions get and set), or false');
 }
 
 /** A secret: no message repeats it. */
 function readIntegrityKey(cache: OptionReader): string | undefined {
   const value = cache.get('integrityKey');
   if (value === undefined || (typeof value === 'string' && value.length >= 16)) return value;
-  throw cache.refuse('integrityKey', 'a secret of at least 16 characters', true);
+  throw cache.invalid('integrityKey', 'a secret of at least 16 characters', true);
 }

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import type { Dispatcher } from 'undici';
 import { parseDuration } from '../core/clock.js';
 import { safeText } from '../core/events.js';
-import type { HttpTransportSettings, TlsOptions } from '../sources/http-dispatcher.js';
+import type { HttpTransportSettings, JwksTlsOptions } from '../sources/http-dispatcher.js';
 import { DEFAULTS } from './defaults.js';
 import type { JwksHttpOptions } from './http-options.js';
 import { OptionReader } from './option-reader.js';
@@ -31,7 +31,8 @@ const NAMES: readonly (keyof JwksHttpOptions)[] = [
 ];
 
 /**
- * @param tenants - whether a resolver function finds the issuers: the network is then closed to them unless the options open it
+ * @param tenants - whether a resolver function finds the issuers: the network is then closed to
+ * them unless the options open it
  * @internal
  */
 export function resolveHttp(parent: OptionReader, tenants: boolean): ResolvedHttp {
@@ -60,7 +61,7 @@ function readTransport(http: OptionReader, tenants: boolean): HttpTransportSetti
   }
   const fetch = http.get('fetch');
   if (fetch !== undefined && typeof fetch !== 'function')
-    throw http.refuse('fetch', 'a function like the global fetch');
+    throw http.invalid('fetch', 'a function like the global fetch');
   const tls = readTls(http);
   const proxy = readProxy(http);
   const dispatcher = readDispatcher(http);
@@ -77,7 +78,7 @@ function readDispatcher(http: OptionReader): Dispatcher | undefined {
   const dispatcher = http.get('dispatcher');
   if (dispatcher === undefined) return undefined;
   if (typeof (dispatcher as Dispatcher | null)?.dispatch !== 'function') {
-    throw http.refuse('dispatcher', "undici's Dispatcher, such as an Agent");
+    throw http.invalid('dispatcher', "undici's Dispatcher, such as an Agent");
   }
   return dispatcher as Dispatcher;
 }
@@ -86,16 +87,17 @@ function readDispatcher(http: OptionReader): Dispatcher | undefined {
 function readProxy(http: OptionReader): string | false | undefined {
   const proxy = http.get('proxy');
   if (proxy === undefined || proxy === false || (typeof proxy === 'string' && proxy !== '')) return proxy;
-  throw http.refuse('proxy', 'the URL of an HTTP proxy, or false');
+  throw http.invalid('proxy', 'the URL of an HTTP proxy, or false');
 }
 
-const TLS_NAMES: readonly (keyof TlsOptions)[] = ['ca', 'cert', 'key', 'servername', 'rejectUnauthorized'];
+const TLS_NAMES: readonly (keyof JwksTlsOptions)[] = ['ca', 'cert', 'key', 'servername', 'rejectUnauthorized'];
 
-function readTls(http: OptionReader): TlsOptions | undefined {
+function readTls(http: OptionReader): JwksTlsOptions | undefined {
   if (!http.has('tls')) return undefined;
   const tls = http.section('tls', TLS_NAMES);
   for (const name of ['ca', 'cert', 'key']) {
-    if (tls.has(name) && !isPem(tls.get(name))) throw tls.refuse(name, 'PEM as text or bytes, or a list of them', true);
+    if (tls.has(name) && !isPem(tls.get(name)))
+      throw tls.invalid(name, 'PEM as text or bytes, or a list of them', true);
   }
   // OpenSSL passes over what is no certificate, and then trusts nobody.
   if (tls.has('ca') && !listOf(tls.get('ca')).every(isCertificate))
@@ -126,14 +128,17 @@ function listOf(value: unknown): (string | Buffer)[] {
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 /** RFC 9110 section 5.5: no line break, no NUL. */
 const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-/** What belongs to the connection or to the cache: fetch refuses the first, and the second would answer for keys that nobody holds. */
+/**
+ * What belongs to the connection or to the cache: fetch refuses the first, and the second would
+ * answer for keys that nobody holds.
+ */
 const OURS = /^(connection|content-length|expect|host|if-.+|keep-alive|te|trailer|transfer-encoding|upgrade)$/i;
 
 function readHeaders(http: OptionReader): Record<string, string> {
   const headers = http.get('headers');
   if (headers === undefined) return {};
   if (typeof headers !== 'object' || headers === null || Array.isArray(headers) || headers instanceof Headers) {
-    throw http.refuse('headers', 'an object of header names and values', true);
+    throw http.invalid('headers', 'an object of header names and values', true);
   }
   const entries = Object.entries(headers);
   for (const [name, value] of entries) {

@@ -1,5 +1,5 @@
 import type { JwkSetSource } from '../sources/jwk-set-source.js';
-import type { JwksFailoverMember, JwksIssuerOptions, JwksTokenOptions } from './issuer-options.js';
+import type { JwksFailoverSource, JwksIssuerOptions, JwksTokenOptions } from './issuer-options.js';
 import { OptionReader } from './option-reader.js';
 import {
   readAudience,
@@ -64,14 +64,18 @@ export function resolveIssuer(options: OptionReader, defaults?: IssuerDefaults):
 
 const UNSET = 'is undefined (an environment variable that is not set?)';
 
-/** Issuer and audience are decisions: one left out by accident would switch its check off. @internal */
-export function demandIssuer(options: OptionReader): void {
+/**
+ * Issuer and audience are decisions: one left out by accident would switch its check off.
+ *
+ * @internal
+ */
+export function requireIssuer(options: OptionReader): void {
   if (!options.has('issuer'))
     throw options.fault('issuer', `${UNSET}: name the exact "iss" of the tokens, or say false`);
 }
 
 /** One that is written down as `undefined` is not left to the default. @internal */
-export function demandAudience(options: OptionReader, fallback?: IssuerDefaults['audience']): void {
+export function requireAudience(options: OptionReader, fallback?: IssuerDefaults['audience']): void {
   if (options.has('audience') || (fallback !== undefined && !options.mentions('audience'))) return;
   throw options.fault('audience', `${UNSET}: name the "aud" that tokens must have, or say false for any`);
 }
@@ -80,7 +84,7 @@ function readIssuer(options: OptionReader, allowInsecure: boolean): string | fal
   const issuer = options.get('issuer');
   if (issuer === undefined || issuer === false) return issuer;
   if (typeof issuer !== 'string' || issuer.trim() === '')
-    throw options.refuse('issuer', 'the exact "iss" of the tokens, or false');
+    throw options.invalid('issuer', 'the exact "iss" of the tokens, or false');
   if (issuer.trim() !== issuer) throw options.fault('issuer', 'has white space around it, which no "iss" has');
   const discovers = !namesKeys(options);
   if (!discovers && !/^https?:/i.test(issuer)) return issuer;
@@ -124,7 +128,7 @@ function readFirst(options: OptionReader, allowInsecure: boolean): ResolvedMembe
 
 function readFailover(options: OptionReader, allowInsecure: boolean): ResolvedMember[] {
   const takes = 'a list of JWKS URIs, { jwksUri }, { jwks } or { source }';
-  const isMember = (member: unknown): member is JwksFailoverMember =>
+  const isMember = (member: unknown): member is JwksFailoverSource =>
     typeof member === 'string' || (typeof member === 'object' && member !== null);
   return (options.list('failover', isMember, takes) ?? []).map((member, index) => {
     const written = typeof member === 'string' ? { jwksUri: member } : member;
@@ -149,6 +153,6 @@ function readUri(options: OptionReader, name: string, allowInsecure: boolean): s
 function readSource(options: OptionReader): JwkSetSource {
   const source = options.get('source') as Partial<JwkSetSource> | null;
   if (typeof source?.load !== 'function')
-    throw options.refuse('source', 'a JwkSetSource (something with the function load)');
+    throw options.invalid('source', 'a JwkSetSource (something with the function load)');
   return source as JwkSetSource;
 }

@@ -1,8 +1,8 @@
 import { JwksConfigurationError } from '../core/errors.js';
 import { DEFAULTS } from './defaults.js';
-import type { TokenRequest } from './jwks-options.js';
+import type { TokenExtractorRequest } from './jwks-options.js';
 import { OptionReader } from './option-reader.js';
-import { resolveCache, resolveUnknownKid, type ResolvedCache, type ResolvedUnknownKid } from './resolve-cache.js';
+import { resolveCache, resolveRefetchLimit, type ResolvedCache, type ResolvedRefetchLimit } from './resolve-cache.js';
 import { resolveHttp, type ResolvedHttp } from './resolve-http.js';
 import { ISSUER_NAMES, resolveIssuer, type ResolvedIssuer } from './resolve-issuer.js';
 import { resolveTrust, type ResolvedTrust } from './resolve-trust.js';
@@ -11,7 +11,7 @@ import { resolveTokenCache, type ResolvedTokenCache } from './token-cache-option
 /** How sets are kept and fetched and tokens kept, with every default in place. @internal */
 export interface ResolvedKeeping {
   readonly cache: ResolvedCache;
-  readonly unknownKid: ResolvedUnknownKid;
+  readonly refetchLimit: ResolvedRefetchLimit;
   readonly http: ResolvedHttp;
   readonly tokenCache: ResolvedTokenCache;
 }
@@ -20,7 +20,7 @@ export interface ResolvedKeeping {
 export interface ResolvedModule extends ResolvedKeeping {
   readonly trust: ResolvedTrust;
   readonly prefetch: boolean | 'required';
-  readonly tokenFrom: ((request: TokenRequest) => string | null) | undefined;
+  readonly tokenFrom: ((request: TokenExtractorRequest) => string | null) | undefined;
   readonly realm: string | undefined;
 }
 
@@ -29,12 +29,17 @@ export interface ResolvedClient extends ResolvedKeeping {
   readonly issuer: ResolvedIssuer;
 }
 
-const KEEPING_NAMES = ['cache', 'unknownKid', 'http', 'tokenCache'];
+const KEEPING_NAMES = ['cache', 'refetchLimit', 'http', 'tokenCache'];
 /** Routes ask for scopes, a client has none. */
 const CLIENT_NAMES = ISSUER_NAMES.filter((name) => name !== 'scopesFrom');
 const MODULE_NAMES = [...ISSUER_NAMES, 'issuers', ...KEEPING_NAMES, 'prefetch', 'tokenFrom', 'realm'];
 
-/** Checks the options of a module and completes them. Throws a JwksConfigurationError that names the option. @internal */
+/**
+ * Checks the options of a module and completes them. Throws a JwksConfigurationError that names the
+ * option.
+ *
+ * @internal
+ */
 export function resolveModuleOptions(given: unknown): ResolvedModule {
   if (given === undefined || given === null) {
     throw new JwksConfigurationError(
@@ -62,7 +67,7 @@ export function resolveClientOptions(given: unknown): ResolvedClient {
 function resolveKeeping(options: OptionReader, tenants: boolean): ResolvedKeeping {
   return {
     cache: resolveCache(options),
-    unknownKid: resolveUnknownKid(options),
+    refetchLimit: resolveRefetchLimit(options),
     http: resolveHttp(options, tenants),
     tokenCache: resolveTokenCache(options),
   };
@@ -78,5 +83,5 @@ function readPrefetch(options: OptionReader, trust: ResolvedTrust): boolean | 'r
     );
   }
   if (typeof value === 'boolean' || value === 'required') return value;
-  throw options.refuse('prefetch', `true, false or 'required'`);
+  throw options.invalid('prefetch', `true, false or 'required'`);
 }

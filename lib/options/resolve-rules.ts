@@ -77,14 +77,14 @@ export function readAudience(options: OptionReader): readonly string[] | false |
   if (typeof value === 'string' && isName(value)) return [value];
   const list = Array.isArray(value) ? options.list('audience', isName, takes) : undefined;
   if (list && list.length > 0) return list;
-  throw options.refuse('audience', takes);
+  throw options.invalid('audience', takes);
 }
 
 function readAlgorithms(options: OptionReader): ReadonlySet<string> | undefined {
   const value = options.get('algorithms');
   if (value === undefined) return undefined;
   const list: unknown[] = Array.isArray(value) ? Array.from(value) : [];
-  if (list.length === 0) throw options.refuse('algorithms', "a list of at least one algorithm, such as ['ES256']");
+  if (list.length === 0) throw options.invalid('algorithms', "a list of at least one algorithm, such as ['ES256']");
   const fault = list.map(algorithmFault).find((each) => each !== undefined);
   if (fault) throw options.fault('algorithms', fault);
   return new Set(list as string[]);
@@ -95,7 +95,7 @@ function readScopesFrom(options: OptionReader): JwksTokenOptions['scopesFrom'] {
   if (!Array.isArray(options.get('scopesFrom'))) return options.method('scopesFrom', takes);
   const names = options.list('scopesFrom', isName, takes);
   if (names && names.length > 0) return names;
-  throw options.refuse('scopesFrom', takes);
+  throw options.invalid('scopesFrom', takes);
 }
 
 function isName(value: unknown): value is string {

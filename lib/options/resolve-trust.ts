@@ -2,8 +2,8 @@ import { JwksConfigurationError } from '../core/errors.js';
 import type { JwksIssuerResolver } from './issuer-options.js';
 import { OptionReader } from './option-reader.js';
 import {
-  demandAudience,
-  demandIssuer,
+  requireAudience,
+  requireIssuer,
   ISSUER_NAMES,
   resolveIssuer,
   type IssuerDefaults,
@@ -15,19 +15,22 @@ import { readAudience, resolveTokenOptions } from './resolve-rules.js';
 export type ResolvedTrust =
   | { readonly kind: 'one'; readonly issuer: ResolvedIssuer }
   | { readonly kind: 'list'; readonly issuers: readonly ResolvedIssuer[] }
-  /** `undefined`: the function knows no such issuer. Rejects with what it throws, or with a JwksConfigurationError. */
+  /**
+   * `undefined`: the function knows no such issuer. Rejects with what it throws, or with a
+   * JwksConfigurationError.
+   */
   | { readonly kind: 'tenants'; readonly resolve: (issuer: string) => Promise<ResolvedIssuer | undefined> };
 
 /** @internal */
 export function resolveTrust(options: OptionReader): ResolvedTrust {
   if (!options.has('issuers')) {
-    demandIssuer(options);
-    demandAudience(options);
+    requireIssuer(options);
+    requireAudience(options);
     return { kind: 'one', issuer: resolveIssuer(options) };
   }
   options.excludes('issuers', ['issuer', 'jwksUri', 'jwks', 'source', 'failover'], 'it goes into its members');
   const defaults = { audience: readAudience(options), tokens: resolveTokenOptions(options) };
-  if (options.mentions('audience')) demandAudience(options);
+  if (options.mentions('audience')) requireAudience(options);
   if (typeof options.get('issuers') !== 'function') return { kind: 'list', issuers: readList(options, defaults) };
   const find = options.method<JwksIssuerResolver>('issuers', 'a function') as JwksIssuerResolver;
   return { kind: 'tenants', resolve: (issuer) => resolveTenant(issuer, find, defaults) };
@@ -37,7 +40,7 @@ function readList(options: OptionReader, defaults: IssuerDefaults): ResolvedIssu
   const isObject = (member: unknown): member is object => typeof member === 'object' && member !== null;
   const takes = 'a list of at least one issuer, or a function that finds one';
   const members = options.list('issuers', isObject, takes) ?? [];
-  if (members.length === 0) throw options.refuse('issuers', takes);
+  if (members.length === 0) throw options.invalid('issuers', takes);
   const issuers = members.map((member, index) => resolveEntry(member, `issuers[${index}].`, defaults));
   for (const [index, { issuer }] of issuers.entries()) {
     if (issuers.findIndex((other) => other.issuer === issuer) === index) continue;
@@ -59,8 +62,8 @@ async function resolveTenant(
 /** `false` would make one issuer's keys good for the tokens of every other. */
 function resolveEntry(given: unknown, prefix: string, defaults: IssuerDefaults): ResolvedIssuer {
   const options = OptionReader.read(given, prefix, ISSUER_NAMES);
-  demandIssuer(options);
-  if (options.get('issuer') === false) throw options.refuse('issuer', 'the exact "iss" of the tokens');
-  demandAudience(options, defaults.audience);
+  requireIssuer(options);
+  if (options.get('issuer') === false) throw options.invalid('issuer', 'the exact "iss" of the tokens');
+  requireAudience(options, defaults.audience);
   return resolveIssuer(options, defaults);
 }

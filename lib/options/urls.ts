@@ -8,8 +8,8 @@ export interface UrlRules {
 }
 
 /**
- * Why a value is no URL to fetch keys from; `undefined` where it is one. What comes back follows the name of the option in a sentence, and
- * repeats neither credentials nor a query.
+ * Why a value is no URL to fetch keys from; `undefined` where it is one. What comes back follows
+ * the name of the option in a sentence, and repeats neither credentials nor a query.
  *
  * @internal
  */

@@ -3,11 +3,12 @@ import { OptionReader } from './option-reader.js';
 import { readAudience, resolveRules, RULE_NAMES, type ResolvedRules } from './resolve-rules.js';
 
 /**
- * What one call of `verify` asks of a token, in place of what is configured. What is absent is as configured.
+ * What one call of `verify` asks of a token, in place of what is configured. What is absent is as
+ * configured.
  *
  * @publicApi
  */
-export interface VerifyOptions {
+export interface JwksVerifyOptions {
   /** Only tokens of this issuer, or of these, of those that are trusted. */
   issuer?: string | readonly string[];
   /** `aud` must name one of these; `false`: any will do. */
@@ -40,9 +41,14 @@ export interface VerificationDefaults {
 
 const NAMES = ['issuer', 'audience', ...RULE_NAMES];
 
-/** Checks the options of one call and completes them. Throws a JwksConfigurationError that names the option. @internal */
+/**
+ * Checks the options of one call and completes them. Throws a JwksConfigurationError that names the
+ * option.
+ *
+ * @internal
+ */
 export function resolveVerifyOptions(
-  given: VerifyOptions | undefined,
+  given: JwksVerifyOptions | undefined,
   defaults: VerificationDefaults,
 ): ResolvedVerification {
   if (given === undefined) return { issuers: undefined, audience: defaults.audience, rules: defaults.rules };
@@ -62,5 +68,5 @@ function readIssuers(options: OptionReader): readonly string[] | undefined {
   const takes = 'an issuer or a list of issuers';
   const list = Array.isArray(value) ? options.list('issuer', isText, takes) : undefined;
   if (list && list.length > 0) return list;
-  throw options.refuse('issuer', takes);
+  throw options.invalid('issuer', takes);
 }

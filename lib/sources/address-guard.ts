@@ -13,7 +13,10 @@ export type Resolve = (
   callback: (error: Error | null, addresses: LookupAddress[]) => void,
 ) => void;
 
-/** IPv4 ranges that are not the public internet: the IANA special-purpose registry (RFC 6890), multicast, class E. */
+/**
+ * IPv4 ranges that are not the public internet: the IANA special-purpose registry (RFC 6890),
+ * multicast, class E.
+ */
 const RESERVED_IPV4: readonly (readonly [string, number])[] = [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
@@ -33,7 +36,10 @@ const RESERVED_IPV4: readonly (readonly [string, number])[] = [
   ['224.0.0.0', 3],
 ];
 
-/** IPv6 ranges inside 2000::/3 that are not the public internet: protocol assignments with Teredo, documentation, 6to4. */
+/**
+ * IPv6 ranges inside 2000::/3 that are not the public internet: protocol assignments with Teredo,
+ * documentation, 6to4.
+ */
 const RESERVED_IPV6: readonly (readonly [string, number])[] = [
   ['2001::', 23],
   ['2001:db8::', 32],
@@ -54,8 +60,9 @@ for (const [net, bits] of RESERVED_IPV4) {
 }
 
 /**
- * Whether an address is on the public internet. Not: loopback, private, link-local (cloud metadata), shared (CGNAT), unique-local,
- * multicast, unspecified, documentation, and every IPv6 form that has such an IPv4 address inside.
+ * Whether an address is on the public internet. Not: loopback, private, link-local (cloud
+ * metadata), shared (CGNAT), unique-local, multicast, unspecified, documentation, and every IPv6
+ * form that has such an IPv4 address inside.
  *
  * @internal
  */
@@ -66,7 +73,12 @@ export function isPublicAddress(address: string): boolean {
   return (globalUnicast.check(address, 'ipv6') || nat64.check(address, 'ipv6')) && !reserved.check(address, 'ipv6');
 }
 
-/** Whether a URL's host name is this machine, as RFC 6761 section 6.3 and RFC 1122 section 3.2.1.3 have it. @internal */
+/**
+ * Whether a URL's host name is this machine, as RFC 6761 section 6.3 and RFC 1122 section 3.2.1.3
+ * have it.
+ *
+ * @internal
+ */
 export function isLoopbackHost(hostname: string): boolean {
   return (
     hostname === '[::1]' ||
@@ -76,8 +88,9 @@ export function isLoopbackHost(hostname: string): boolean {
 }
 
 /**
- * What an undici Agent (or one of its proxy agents) needs to connect to public addresses only. The address that was checked is the one
- * connected to, so that a name can't resolve to another one in between. A proxy is given the checked address instead of the name.
+ * What an undici Agent (or one of its proxy agents) needs to connect to public addresses only. The
+ * address that was checked is the one connected to, so that a name can't resolve to another one in
+ * between. A proxy is given the checked address instead of the name.
  *
  * @internal
  */
@@ -123,7 +136,10 @@ function guardedLookup(resolve: Resolve): LookupFunction {
   };
 }
 
-/** `tunnel` asks the proxy; told that the protocol is http, it hands out the bare socket, so that TLS is made for the name and not for the address. */
+/**
+ * `tunnel` asks the proxy; told that the protocol is http, it hands out the bare socket, so that
+ * TLS is made for the name and not for the address.
+ */
 function guardedTunnel(tunnel: Connector, secure: Connector, resolve: Resolve): Connector {
   return (options, callback) => {
     const { hostname, protocol } = options;
@@ -150,13 +166,13 @@ function guardedTunnel(tunnel: Connector, secure: Connector, resolve: Resolve): 
 function publicAddresses(name: string, options: LookupOptions, resolve: Resolve): Promise<LookupAddress[]> {
   return new Promise((settle, reject) => {
     const literal = isIP(name);
-    const judge = (error: Error | null, addresses: LookupAddress[]) => {
+    const onResolved = (error: Error | null, addresses: LookupAddress[]) => {
       const allowed = error ? [] : addresses.filter(({ address }) => isPublicAddress(address));
       if (error || allowed.length === 0) reject(error ?? refusal(name));
       else settle(allowed);
     };
-    if (literal) judge(null, [{ address: name, family: literal }]);
-    else resolve(name, { ...options, all: true }, judge);
+    if (literal) onResolved(null, [{ address: name, family: literal }]);
+    else resolve(name, { ...options, all: true }, onResolved);
   });
 }
 

@@ -22,10 +22,12 @@ export interface DiscoverySourceSettings extends ExchangeSettings {
 const RETRY_AFTER = 60_000;
 
 /**
- * The JWK Set of an issuer: OpenID Connect Discovery 1.0, then RFC 8414. What the issuer says about its `jwks_uri` is kept apart from the
- * set: while one is known, discovery that fails holds up nothing, and a set that can't be had sends back to discovery.
+ * The JWK Set of an issuer: OpenID Connect Discovery 1.0, then RFC 8414. What the issuer says about
+ * its `jwks_uri` is kept apart from the set: while one is known, discovery that fails holds up
+ * nothing, and a set that can't be had sends back to discovery.
  *
- * `headers` go to the issuer, and to a `jwks_uri` of the same origin: a document must not have a secret sent elsewhere.
+ * `headers` go to the issuer, and to a `jwks_uri` of the same origin: a document must not have a
+ * secret sent elsewhere.
  *
  * @internal
  */
@@ -60,7 +62,10 @@ export class DiscoverySource implements JwkSetSource {
     }
   }
 
-  /** With a `jwks_uri` in hand discovery gets half the time, so that the rest of the load's deadline is left for the set. */
+  /**
+   * With a `jwks_uri` in hand discovery gets half the time, so that the rest of the load's deadline
+   * is left for the set.
+   */
   private async renew(signal: AbortSignal): Promise<HttpSource> {
     const { endpoint } = this;
     const { timeout, ttl } = this.settings;
@@ -98,7 +103,7 @@ export class DiscoverySource implements JwkSetSource {
       const { url, answer } = await ask(new URL(issuer), algorithm, (url) =>
         exchange.get({ url, headers: {}, signal }),
       );
-      if (answer.status === 200) return this.judge(url, answer);
+      if (answer.status === 200) return this.parseJwksUri(url, answer);
       const fault = statusFault(url, answer, this.clock.now());
       if (answer.status < 400 || fault.retryable) throw fault;
       refusals.push(fault.message);
@@ -106,10 +111,11 @@ export class DiscoverySource implements JwkSetSource {
     throw unusable(refusals.join('; '));
   }
 
-  private async judge(url: string, answer: HttpAnswer): Promise<string> {
+  private async parseJwksUri(url: string, answer: HttpAnswer): Promise<string> {
     const { issuer, allowInsecure } = this.settings;
     const { issuer: named, jwks_uri: jwksUri } = (parseJson(answer.body, url) ?? {}) as Record<string, unknown>;
-    // Character by character (OpenID Connect Discovery 1.0 section 4.3, RFC 8414 section 3.3): oauth4webapi compares normalized URLs.
+    // Character by character (OpenID Connect Discovery 1.0 section 4.3, RFC 8414 section 3.3):
+    // oauth4webapi compares normalized URLs.
     if (typeof named === 'string' && named !== issuer) {
       throw unusable(`${describeUrl(url)} is of the issuer "${safeText(named)}", not of "${issuer}"`);
     }
@@ -124,7 +130,9 @@ export class DiscoverySource implements JwkSetSource {
   }
 }
 
-/** oauth4webapi knows the URLs and the rules; the exchange itself is ours, because it is bounded. */
+/**
+ * oauth4webapi knows the URLs and the rules; the exchange itself is ours, because it is bounded.
+ */
 async function ask(
   issuer: URL,
   algorithm: 'oidc' | 'oauth2',

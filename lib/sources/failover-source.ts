@@ -1,7 +1,7 @@
 import { withDeadline, type Clock } from '../core/clock.js';
 import { InvalidJwkSetError, JwksConnectionError, type SourceError } from '../core/errors.js';
 import { documentOf, type JwkSetSource, type LoadRequest, type SourceAnswer } from './jwk-set-source.js';
-import { asSourceFault } from './source-faults.js';
+import { toSourceError } from './source-faults.js';
 
 /** @internal */
 export interface FailoverSourceSettings {
@@ -10,7 +10,8 @@ export interface FailoverSourceSettings {
 }
 
 /**
- * The first member that has a set. Every load begins with the first member, so it comes back by itself.
+ * The first member that has a set. Every load begins with the first member, so it comes back by
+ * itself.
  *
  * @internal
  */
@@ -43,7 +44,7 @@ export class FailoverSource implements JwkSetSource {
         const last = index === this.members.length - 1;
         return last ? await ask(member, request) : await this.inTurn(request, (turn) => ask(member, turn));
       } catch (error) {
-        const fault = asSourceFault(error);
+        const fault = toSourceError(error);
         faults.push(fault);
         if (!fault.failsOver || request.signal.aborted) break;
       }
@@ -62,8 +63,8 @@ export class FailoverSource implements JwkSetSource {
 }
 
 /**
- * The first member speaks for all, since every load begins with it: whether a stale set may serve, and when to ask again. A retry may
- * help where it may help with any of them.
+ * The first member speaks for all, since every load begins with it: whether a stale set may serve,
+ * and when to ask again. A retry may help where it may help with any of them.
  */
 function combined(faults: readonly SourceError[]): SourceError {
   const [first, ...others] = faults;
@@ -73,7 +74,7 @@ function combined(faults: readonly SourceError[]): SourceError {
   return new Fault(`${first.message}; ${others.length} more failed after it`, {
     retryable: faults.some((fault) => fault.retryable),
     failsOver: first.failsOver,
-    bridged: first.bridged,
+    allowsStale: first.allowsStale,
     retryAfter: first.retryAfter,
     cause: new AggregateError(faults, 'Every key source failed'),
   });

@@ -7,11 +7,12 @@ import { guardConnections, type Resolve } from './address-guard.js';
 type Undici = typeof import('undici');
 
 /**
- * TLS of the connection to the identity provider, as `tls.connect` takes it. It does not apply to a proxy on the way.
+ * TLS of the connection to the identity provider, as `tls.connect` takes it. It does not apply to a
+ * proxy on the way.
  *
  * @publicApi
  */
-export interface TlsOptions {
+export interface JwksTlsOptions {
   /** PEM of the certificate authorities to trust, instead of the public ones. */
   readonly ca?: string | Buffer | (string | Buffer)[];
   /** PEM of the client certificate, with its chain. */
@@ -30,10 +31,13 @@ export interface HttpTransportSettings {
   readonly fetch?: typeof fetch | undefined;
   /** Of undici 7. Used as it is: none of the settings below applies. Never closed here. */
   readonly dispatcher?: Dispatcher | undefined;
-  readonly tls?: TlsOptions | undefined;
+  readonly tls?: JwksTlsOptions | undefined;
   /** URL of an HTTP proxy for every request; `false`: none, whatever the environment says. */
   readonly proxy?: string | false | undefined;
-  /** `false`: connects to public addresses only, checked after DNS resolution; behind a proxy too, which is given the checked address. */
+  /**
+   * `false`: connects to public addresses only, checked after DNS resolution; behind a proxy too,
+   * which is given the checked address.
+   */
   readonly allowPrivateAddresses: boolean;
 }
 
@@ -45,9 +49,11 @@ export interface HttpTransport {
 }
 
 /**
- * The global `fetch`, looked up at each call so that msw, nock and OpenTelemetry see it, wherever that is enough. TLS settings, a proxy, a
- * dispatcher and address rules need undici's own `fetch`: the one inside Node is of another version, and a dispatcher must never be handed
- * from one to the other. The package is loaded on the first request that needs it. Proxies of the environment are read now.
+ * The global `fetch`, looked up at each call so that msw, nock and OpenTelemetry see it, wherever
+ * that is enough. TLS settings, a proxy, a dispatcher and address rules need undici's own `fetch`:
+ * the one inside Node is of another version, and a dispatcher must never be handed from one to the
+ * other. The package is loaded on the first request that needs it. Proxies of the environment are
+ * read now.
  *
  * @internal
  */
@@ -61,7 +67,8 @@ export function createTransport(settings: HttpTransportSettings, resolve: Resolv
     return { fetch: async (url, init) => fetch(url, init), close: async () => undefined };
   return new UndiciTransport((undici) => {
     const guard = allowPrivateAddresses ? { connect: { ...tls } } : guardConnections(undici, { ...tls }, resolve);
-    // Asking for an http URL by CONNECT is refused by most proxies, but it is the only way to name the address.
+    // Asking for an http URL by CONNECT is refused by most proxies, but it is the only way to name
+    // the address.
     const proxyTunnel = !allowPrivateAddresses;
     return new undici.EnvHttpProxyAgent({
       ...(proxies ?? NO_PROXIES),
@@ -122,7 +129,10 @@ function proxiesOf(proxy: string | false | undefined): Proxies | undefined {
     : undefined;
 }
 
-/** `proxy.example:3128` is what many environments say. The value is not in the message: it may hold a password. */
+/**
+ * `proxy.example:3128` is what many environments say. The value is not in the message: it may hold
+ * a password.
+ */
 function proxyUrl(value: string | undefined, name: string): string {
   if (!value) return '';
   const url = value.includes('://') ? value : `http://${value}`;
@@ -133,7 +143,7 @@ function proxyUrl(value: string | undefined, name: string): string {
   );
 }
 
-function checkTls({ ca, cert, key }: TlsOptions): void {
+function checkTls({ ca, cert, key }: JwksTlsOptions): void {
   try {
     createSecureContext({ ca, cert, key });
   } catch (cause) {

@@ -47,8 +47,9 @@ const READ_HEADERS = [
 ];
 
 /**
- * One GET, bounded: one deadline over connect, headers and body, also where `fetch` ignores its signal; no redirects; no credentials of
- * the surroundings; never more than `maxResponseSize` bytes in memory. What goes wrong is a fault of a source.
+ * One GET, bounded: one deadline over connect, headers and body, also where `fetch` ignores its
+ * signal; no redirects; no credentials of the surroundings; never more than `maxResponseSize` bytes
+ * in memory. What goes wrong is a fault of a source.
  *
  * @internal
  */
@@ -184,7 +185,10 @@ function discard(response: Response): void {
   quietly(() => response.body?.cancel());
 }
 
-/** Nobody waits for the rest of an answer that is of no use, and what goes wrong with it must not end the process. */
+/**
+ * Nobody waits for the rest of an answer that is of no use, and what goes wrong with it must not
+ * end the process.
+ */
 function quietly(work: () => unknown): void {
   (async () => work())().catch(() => undefined);
 }

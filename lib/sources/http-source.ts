@@ -21,12 +21,16 @@ export interface HttpSourceSettings extends ExchangeSettings {
 
 /** The headers about freshness that a 304 need not repeat (RFC 9111 section 4.3.4). */
 const KEPT_HEADERS = ['cache-control', 'expires', 'pragma', 'vary'];
-/** What may be sent back: a validator can come from a shared store, and no server needs a longer one. */
+/**
+ * What may be sent back: a validator can come from a shared store, and no server needs a longer
+ * one.
+ */
 const SENDABLE = /^[\x21-\x7e](?:[\x20-\x7e]{0,1022}[\x21-\x7e])?$/;
 const NO_CACHE = { 'cache-control': 'no-cache', pragma: 'no-cache' };
 
 /**
- * A JWK Set at a URL (RFC 7517 section 5). The content type is not judged: many providers send `text/plain`.
+ * A JWK Set at a URL (RFC 7517 section 5). The content type is not judged: many providers send
+ * `text/plain`.
  *
  * @internal
  */
@@ -106,8 +110,9 @@ function keep(headers: Record<string, string>): Record<string, string> {
 }
 
 /**
- * What the headers say about freshness (RFC 9111 section 4.2, RFC 5861), as of now. No guess is made from `Last-Modified`: without a word
- * from the server `cache.ttl` holds. The time from sending the request counts as age (RFC 9111 section 4.2.3).
+ * What the headers say about freshness (RFC 9111 section 4.2, RFC 5861), as of now. No guess is
+ * made from `Last-Modified`: without a word from the server `cache.ttl` holds. The time from
+ * sending the request counts as age (RFC 9111 section 4.2.3).
  */
 function hintsOf(headers: Record<string, string>, { elapsed, sentAt }: HttpAnswer): FreshnessHints {
   const policy = new (policyAt(sentAt))(
@@ -141,7 +146,10 @@ function policyAt(moment: number): typeof CachePolicy {
   };
 }
 
-/** Names of directives are case-insensitive (RFC 9111 section 5.2), which `http-cache-semantics` leaves to its caller. */
+/**
+ * Names of directives are case-insensitive (RFC 9111 section 5.2), which `http-cache-semantics`
+ * leaves to its caller.
+ */
 function normalized(headers: Record<string, string>): Record<string, string> {
   const control = headers['cache-control'];
   return control === undefined ? headers : { ...headers, 'cache-control': control.toLowerCase() };

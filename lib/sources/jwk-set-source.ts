@@ -3,11 +3,17 @@ import { publicDocument } from './public-document.js';
 
 /** What a source's answer says about its own freshness. All in milliseconds. @publicApi */
 export interface FreshnessHints {
-  /** How long the answer stays fresh from now on; absent: it does not say. 0: `no-cache`, `no-store` or already old. */
+  /**
+   * How long the answer stays fresh from now on; absent: it does not say. 0: `no-cache`, `no-store`
+   * or already old.
+   */
   readonly maxAge?: number;
   /** `Cache-Control: no-store`: must not reach the shared store. */
   readonly noStore?: boolean;
-  /** `stale-if-error` (RFC 5861 section 4): how long past its freshness it may serve while no source answers. */
+  /**
+   * `stale-if-error` (RFC 5861 section 4): how long past its freshness it may serve while no source
+   * answers.
+   */
   readonly staleIfError?: number;
   /** `must-revalidate`: must not serve past its freshness (RFC 9111 section 5.2.2.2). */
   readonly mustRevalidate?: boolean;
@@ -47,14 +53,17 @@ export interface SourceAnswer extends Validators {
 }
 
 /**
- * Where a JWK Set comes from. Write one to take keys from anywhere else than HTTP: answer with a judged set (`JwkSet.parse`), throw
- * `JwksConnectionError` or `InvalidJwkSetError`; anything else that is thrown counts as the former.
+ * Where a JWK Set comes from. Write one to take keys from anywhere else than HTTP: answer with a
+ * judged set (`JwkSet.parse`), throw `JwksConnectionError` or `InvalidJwkSetError`; anything else
+ * that is thrown counts as the former.
  *
  * @publicApi
  */
 export interface JwkSetSource {
   load(request: LoadRequest): Promise<SourceAnswer>;
-  /** The document as it came, for `fetchJwkSet()`; without it, that answers with the usable keys. */
+  /**
+   * The document as it came, for `fetchJwkSet()`; without it, that answers with the usable keys.
+   */
   fetchDocument?(request: LoadRequest): Promise<unknown>;
   /** Frees what the source holds (connections). */
   close?(): Promise<void>;

@@ -1,4 +1,7 @@
-/** Private and secret members of a JWK (RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1; `priv` of AKP keys). */
+/**
+ * Private and secret members of a JWK (RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1; `priv` of AKP
+ * keys).
+ */
 const SECRET_MEMBERS = new Set(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv']);
 
 /** A JWK Set document as it came, without the private and secret members of its keys. @internal */

@@ -3,7 +3,7 @@ import { wait, type Clock } from '../core/clock.js';
 import { JwksConnectionError } from '../core/errors.js';
 import { JwkSet } from '../keys/jwk-set.js';
 import { documentOf, type JwkSetSource, type LoadRequest, type SourceAnswer } from './jwk-set-source.js';
-import { asSourceFault } from './source-faults.js';
+import { toSourceError } from './source-faults.js';
 
 /** @internal */
 export interface RetryingSourceSettings {
@@ -12,12 +12,15 @@ export interface RetryingSourceSettings {
 }
 
 const BACKOFF = { initial: 200, max: 2_000 };
-/** A server that asks for more patience than this is not asked again within the load: its callers wait. */
+/**
+ * A server that asks for more patience than this is not asked again within the load: its callers
+ * wait.
+ */
 const MAX_PATIENCE = 5_000;
 
 /**
- * Asks again where the fault says that it may help. Outermost of the sources, so it also makes sure of what an application's own source
- * answers and throws.
+ * Asks again where the fault says that it may help. Outermost of the sources, so it also makes sure
+ * of what an application's own source answers and throws.
  *
  * @internal
  */
@@ -52,7 +55,7 @@ export class RetryingSource implements JwkSetSource {
       try {
         return await attempt();
       } catch (error) {
-        const fault = asSourceFault(error);
+        const fault = toSourceError(error);
         const { retryable, retryAfter = 0 } = fault;
         if (!retryable || count > this.settings.retries || retryAfter > MAX_PATIENCE) throw fault;
         await wait(this.clock, Math.max(retryAfter, backoffDelay(BACKOFF, count, this.random)), signal).catch(() => {

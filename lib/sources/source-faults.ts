@@ -1,7 +1,10 @@
 import { parseRetryAfter } from '../core/backoff.js';
 import { isSourceError, JwksConnectionError, type SourceError } from '../core/errors.js';
 
-/** Codes of Node, OpenSSL and undici. None of the first goes away by asking again: a wrong certificate stays wrong. */
+/**
+ * Codes of Node, OpenSSL and undici. None of the first goes away by asking again: a wrong
+ * certificate stays wrong.
+ */
 const TLS_CODE =
   /^(CERT_|CRL_|ERR_TLS_|ERR_SSL_|ERR_OSSL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE)|PATH_LENGTH_|EPROTO$)/;
 const TIMEOUT_CODE = /^(ETIMEDOUT|ESOCKETTIMEDOUT|UND_ERR_(CONNECT|HEADERS|BODY)_TIMEOUT)$/;
@@ -15,8 +18,8 @@ export function describeUrl(url: string): string {
 }
 
 /**
- * What `fetch` threw, as a fault. The message takes only the error's code: texts of a custom `fetch` may hold anything. The rest is in
- * the `cause`.
+ * What `fetch` threw, as a fault. The message takes only the error's code: texts of a custom
+ * `fetch` may hold anything. The rest is in the `cause`.
  *
  * @internal
  */
@@ -38,8 +41,8 @@ export function connectionFault(error: unknown, { url, signal }: { url: string; 
 }
 
 /**
- * A status that is no answer. Only what the server calls temporary is asked for again (RFC 9110 sections 15.5.9 and 15.6, RFC 6585
- * section 4); every other one fails over.
+ * A status that is no answer. Only what the server calls temporary is asked for again (RFC 9110
+ * sections 15.5.9 and 15.6, RFC 6585 section 4); every other one fails over.
  *
  * @internal
  */
@@ -58,7 +61,7 @@ export function statusFault(
 }
 
 /** What a source threw, as a fault: an application's own source may throw anything. @internal */
-export function asSourceFault(error: unknown): SourceError {
+export function toSourceError(error: unknown): SourceError {
   if (isSourceError(error)) return error;
   return new JwksConnectionError('The key source failed', { retryable: false, cause: error });
 }

@@ -11,7 +11,7 @@ const UNSAFE = /[^\x20-\x7e]/g;
  *
  * @internal
  */
-export function lineOf(event: JwksEvent): string {
+export function formatEvent(event: JwksEvent): string {
   const of = event.issuer === undefined ? '' : ` of "${safeText(event.issuer)}"`;
   switch (event.type) {
     case 'set.loaded':
@@ -24,7 +24,7 @@ export function lineOf(event: JwksEvent): string {
     case 'refresh.failed':
       return `Keys${of} could not be loaded: ${safe(event.reason)}; not tried again for ${ms(Math.round(event.retryIn))}`;
     case 'refresh.skipped':
-      return `Keys${of} were not fetched again for a token (${event.because}): ${SKIPPED[event.reason]}`;
+      return `Keys${of} were not fetched again for a token (${event.trigger}): ${SKIPPED[event.reason]}`;
     case 'set.rejected':
       return `Keys${of} were refused: ${safe(event.reason)}`;
     case 'key.dropped':
@@ -41,7 +41,7 @@ export function lineOf(event: JwksEvent): string {
 }
 
 const SKIPPED = {
-  budget: 'unknownKid allows no more at the moment',
+  budget: 'refetchLimit allows no more at the moment',
   backoff: 'the last attempts failed',
 };
 

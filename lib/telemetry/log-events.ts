@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../core/clock.js';
 import type { JwksEvent, JwksEvents } from '../core/events.js';
-import { lineOf } from './event-lines.js';
+import { formatEvent } from './event-lines.js';
 
 /** What is used of Nest's Logger. @internal */
 export type EventLogger = Pick<Logger, 'error' | 'warn' | 'log' | 'debug'>;
@@ -19,15 +19,16 @@ const QUIET_FOR = 60_000;
 const MAX_TROUBLES = 4_000;
 
 /**
- * Tells Nest's Logger what happens: rotation and recovery at `log`, failures at `warn` (the first, then once a minute for each issuer and
- * kind), somebody else's hand in the store at `error`, refused tokens at `debug`. Returns the function that ends it.
+ * Tells Nest's Logger what happens: rotation and recovery at `log`, failures at `warn` (the first,
+ * then once a minute for each issuer and kind), somebody else's hand in the store at `error`,
+ * refused tokens at `debug`. Returns the function that ends it.
  *
  * @internal
  */
 export function logEvents({ sets, rejected }: LoggedEvents, clock: Clock, logger: EventLogger): () => void {
   const log = new EventLog(clock, logger);
   const ends = [
-    sets.subscribe((event) => log.tell(event)),
+    sets.subscribe((event) => log.report(event)),
     // At another level a refusal is not even put together.
     rejected.subscribe((event) => log.debug(event), isDebugging),
   ];
@@ -41,7 +42,7 @@ function isDebugging(): boolean {
 
 class EventLog {
   /** When each kind of trouble was last told, and how often it has come since. */
-  private readonly troubles = new LRUCache<string, { toldAt: number; untold: number }>({ max: MAX_TROUBLES });
+  private readonly troubles = new LRUCache<string, { reportedAt: number; suppressed: number }>({ max: MAX_TROUBLES });
   /** Issuers whose last load failed. */
   private readonly failing = new LRUCache<string, true>({ max: MAX_TROUBLES });
 
@@ -50,34 +51,34 @@ class EventLog {
     private readonly logger: EventLogger,
   ) {}
 
-  tell(event: JwksEvent): void {
+  report(event: JwksEvent): void {
     const issuer = event.issuer ?? '';
     switch (event.type) {
       case 'set.loaded':
       case 'set.unchanged':
-        if (this.failing.delete(issuer)) this.logger.log(lineOf(event));
+        if (this.failing.delete(issuer)) this.logger.log(formatEvent(event));
         break;
       case 'set.rotated':
-        this.logger.log(lineOf(event));
+        this.logger.log(formatEvent(event));
         break;
       case 'refresh.failed':
         this.failing.set(issuer, true);
-        this.rarely('warn', event, event.code);
+        this.warnThrottled('warn', event, event.code);
         break;
       case 'key.dropped':
         // A key for encryption is nobody's fault: many identity providers list theirs.
         if (event.reason.startsWith('has the use ')) this.debug(event);
-        else this.rarely('warn', event, JSON.stringify([event.kid, event.reason]));
+        else this.warnThrottled('warn', event, JSON.stringify([event.kid, event.reason]));
         break;
       case 'store.failed':
-        this.rarely(event.tampered ? 'error' : 'warn', event, event.operation);
+        this.warnThrottled(event.tampered ? 'error' : 'warn', event, event.operation);
         break;
       case 'set.stale':
-        this.rarely('warn', event);
+        this.warnThrottled('warn', event);
         break;
       case 'refresh.skipped':
         // Failed attempts, which the backoff comes from, are told as such.
-        if (event.reason === 'budget') this.rarely('warn', event);
+        if (event.reason === 'budget') this.warnThrottled('warn', event);
         break;
       default:
         // `set.rejected` comes with a `refresh.failed` that says the same.
@@ -86,20 +87,20 @@ class EventLog {
   }
 
   debug(event: JwksEvent): void {
-    if (isDebugging()) this.logger.debug(lineOf(event));
+    if (isDebugging()) this.logger.debug(formatEvent(event));
   }
 
-  private rarely(level: 'warn' | 'error', event: JwksEvent, kind = ''): void {
+  private warnThrottled(level: 'warn' | 'error', event: JwksEvent, kind = ''): void {
     const key = JSON.stringify([level, event.type, event.issuer, kind]);
     const now = this.clock.monotonic();
     const trouble = this.troubles.get(key);
-    if (trouble && now - trouble.toldAt < QUIET_FOR) {
-      trouble.untold += 1;
+    if (trouble && now - trouble.reportedAt < QUIET_FOR) {
+      trouble.suppressed += 1;
       return;
     }
-    this.troubles.set(key, { toldAt: now, untold: 0 });
+    this.troubles.set(key, { reportedAt: now, suppressed: 0 });
     this.logger[level](
-      lineOf(event) + (trouble?.untold ? ` (and ${trouble.untold} times since it was last told)` : ''),
+      formatEvent(event) + (trouble?.suppressed ? ` (and ${trouble.suppressed} times since it was last told)` : ''),
     );
   }
 }

@@ -11,7 +11,8 @@ export interface IssuerPages {
 
 /** The page of a path: the JWK Set or one of the two discovery documents. @internal */
 export function issuerPage(path: string, pages: IssuerPages): Reply | undefined {
-  // OpenID Connect Discovery section 4 appends to the issuer's path, RFC 8414 section 3 puts the name before it.
+  // OpenID Connect Discovery section 4 appends to the issuer's path, RFC 8414 section 3 puts the
+  // name before it.
   const base = new URL(pages.issuer).pathname.replace(/\/$/, '');
   switch (path) {
     case new URL(pages.jwksUri).pathname:

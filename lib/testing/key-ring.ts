@@ -60,7 +60,10 @@ export class KeyRing {
     this.current ??= key;
   }
 
-  /** A key that is no longer published signs only where its kid is named; one of an algorithm that has none yet is made and published. */
+  /**
+   * A key that is no longer published signs only where its kid is named; one of an algorithm that
+   * has none yet is made and published.
+   */
   async select({ kid, alg }: { kid?: string; alg?: string }): Promise<TestSigningKey> {
     if (kid !== undefined) return this.get(kid);
     if (alg === undefined || alg === 'none' || alg === this.current?.alg) return this.signing;

@@ -5,21 +5,32 @@ import { parseDuration, type Duration } from '../core/clock.js';
 /** Header, lifetime and key of a token that a `TestIssuer` signs. @publicApi */
 export interface SignOptions {
   /**
-   * Signature algorithm. By default the issuer's current one; another one takes the newest published key of that algorithm. `'none'` makes
-   * an unsecured token (RFC 7519 section 6), which nobody should accept.
+   * Signature algorithm. By default the issuer's current one; another one takes the newest
+   * published key of that algorithm. `'none'` makes an unsecured token (RFC 7519 section 6), which
+   * nobody should accept.
    */
   alg?: string;
-  /** Signs with the key of this kid, also with one that was revoked. With `key`: only what the header says. */
+  /**
+   * Signs with the key of this kid, also with one that was revoked. With `key`: only what the
+   * header says.
+   */
   kid?: string;
   /** Added to `{ alg, kid, typ: 'at+jwt' }`; a member that is `undefined` is taken away. */
   header?: Record<string, unknown>;
-  /** From `iat` to `exp`; a negative one makes an expired token. Milliseconds or text as `ms` reads it. @default '5m' */
+  /**
+   * From `iat` to `exp`; a negative one makes an expired token. Milliseconds or text as `ms` reads
+   * it. @default '5m'
+   */
   expiresIn?: Duration;
   /** A key that is not the issuer's, for forged tokens: a private key, or a secret for HS256. */
   key?: CryptoKey | KeyObject | JWK | Uint8Array;
 }
 
-/** Claims of a token: each adds to or replaces a default one; `undefined` takes it away. @publicApi */
+/**
+ * Claims of a token: each adds to or replaces a default one; `undefined` takes it away.
+ *
+ * @publicApi
+ */
 export type TestClaims = Record<string, unknown>;
 
 /** @internal */

@@ -81,8 +81,9 @@ export class TestIssuer implements AsyncDisposable {
   }
 
   /**
-   * A signed token. By default: `iss`, `sub: 'test-user'`, `aud` (where the issuer has an audience), `iat` now, `exp` in 5 minutes, and the
-   * issuer's current key. A key of another `alg` is made and published with the first token that asks for it.
+   * A signed token. By default: `iss`, `sub: 'test-user'`, `aud` (where the issuer has an
+   * audience), `iat` now, `exp` in 5 minutes, and the issuer's current key. A key of another `alg`
+   * is made and published with the first token that asks for it.
    */
   async sign(claims: TestClaims = {}, options: SignOptions = {}): Promise<string> {
     const { issuer, audience } = this;
@@ -106,7 +107,10 @@ export class TestIssuer implements AsyncDisposable {
     return (await this.ring.rotate(options)).kid;
   }
 
-  /** Takes a key out of the JWK Set; the newest that is left signs. `sign(claims, { kid })` still signs with the revoked one. */
+  /**
+   * Takes a key out of the JWK Set; the newest that is left signs. `sign(claims, { kid })` still
+   * signs with the revoked one.
+   */
   revoke(kid: string): void {
     this.ring.revoke(kid);
   }
@@ -116,12 +120,18 @@ export class TestIssuer implements AsyncDisposable {
     this.ring.publish(kid);
   }
 
-  /** Refuses connections, and resets those that are open, until {@link TestIssuer.up} or another mode. */
+  /**
+   * Refuses connections, and resets those that are open, until {@link TestIssuer.up} or another
+   * mode.
+   */
   down(): Promise<void> {
     return this.server.shut();
   }
 
-  /** Delays every answer; its content is that of the moment it was asked for. Milliseconds, or text as `ms` reads it. */
+  /**
+   * Delays every answer; its content is that of the moment it was asked for. Milliseconds, or text
+   * as `ms` reads it.
+   */
   async slow(delay: Duration): Promise<void> {
     const milliseconds = parseDuration(delay);
     if (!(milliseconds >= 0)) throw new TypeError(`slow takes milliseconds or text such as '2s', not ${String(delay)}`);
@@ -139,7 +149,10 @@ export class TestIssuer implements AsyncDisposable {
     await this.server.behave({ kind: 'fixed', reply: problem(code, headers) });
   }
 
-  /** Ends {@link TestIssuer.down}, `slow`, `garbage` and `status`, on the same port as before; answers that were held back go out. */
+  /**
+   * Ends {@link TestIssuer.down}, `slow`, `garbage` and `status`, on the same port as before;
+   * answers that were held back go out.
+   */
   async up(): Promise<void> {
     await this.server.behave({ kind: 'up' });
   }

@@ -6,7 +6,7 @@ import {
   TokenNotActiveError,
   UntrustedIssuerError,
 } from '../core/errors.js';
-import { isJsonObject, own, seal, type JsonObject } from './json-object.js';
+import { isJsonObject, getOwn, deepFreeze, type JsonObject } from './json-object.js';
 
 /** What a token must be, beyond its signature. Times in milliseconds. @internal */
 export interface TokenRules {
@@ -24,20 +24,22 @@ export interface TokenRules {
 }
 
 /**
- * Turns the payload of a verified token into claims, or throws the TokenError that says why not. `now` is the wall clock in milliseconds.
- * The payload is taken over: what comes back is that object, frozen all the way down.
+ * Turns the payload of a verified token into claims, or throws the TokenError that says why not.
+ * `now` is the wall clock in milliseconds. The payload is taken over: what comes back is that
+ * object, frozen all the way down.
  *
  * @internal
  */
-export function judgeClaims(payload: JsonObject, rules: TokenRules, now: number): Readonly<JWTPayload> {
+export function validateClaims(payload: JsonObject, rules: TokenRules, now: number): Readonly<JWTPayload> {
   if (!isJsonObject(payload)) throw new MalformedTokenError();
   // Frozen is what was judged before, by other rules.
-  const claims = Object.isFrozen(payload) ? payload : seal(payload);
-  judgeTypes(claims);
-  for (const name of rules.requiredClaims) if ((own(claims, name) ?? null) === null) throw new InvalidClaimError(name);
-  judgeTimes(claims, rules, now);
-  judgeIssuer(own(claims, 'iss'), rules);
-  judgeAudience(own(claims, 'aud'), rules);
+  const claims = Object.isFrozen(payload) ? payload : deepFreeze(payload);
+  validateClaimTypes(claims);
+  for (const name of rules.requiredClaims)
+    if ((getOwn(claims, name) ?? null) === null) throw new InvalidClaimError(name);
+  validateTimestamps(claims, rules, now);
+  validateIssuer(getOwn(claims, 'iss'), rules);
+  validateAudience(getOwn(claims, 'aud'), rules);
   // RFC 9449 section 7.2, RFC 8705 section 3: a token bound to a key is no bearer token.
   if (Object.hasOwn(claims, 'cnf')) throw new InvalidClaimError('cnf', BOUND);
   return claims;
@@ -50,7 +52,7 @@ const BOUND = 'The access token is bound to a key ("cnf"), which nobody has prov
  *
  * @internal
  */
-export function judgeTimes(claims: JsonObject, rules: TokenRules, now: number): void {
+export function validateTimestamps(claims: JsonObject, rules: TokenRules, now: number): void {
   const tolerance = rules.clockTolerance;
   const exp = milliseconds(claims, 'exp');
   // RFC 7519 section 4.1.4: "on or after".
@@ -66,14 +68,19 @@ export function judgeTimes(claims: JsonObject, rules: TokenRules, now: number): 
 }
 
 /** Exact, without normalisation (RFC 8725 section 3.8): asked before any network call. @internal */
-export function judgeIssuer(issuer: unknown, rules: TokenRules): void {
+export function validateIssuer(issuer: unknown, rules: TokenRules): void {
   if (rules.issuer !== false && issuer !== rules.issuer) throw new UntrustedIssuerError();
 }
 
-/** `typ` is a media type whose `application/` may be left out (RFC 7515 section 4.1.9, RFC 8725 section 3.11). @internal */
-export function judgeTokenType(header: JsonObject, rules: TokenRules): void {
+/**
+ * `typ` is a media type whose `application/` may be left out (RFC 7515 section 4.1.9, RFC 8725
+ * section 3.11).
+ *
+ * @internal
+ */
+export function validateType(header: JsonObject, rules: TokenRules): void {
   if (rules.tokenType === undefined) return;
-  const typ = own(header, 'typ');
+  const typ = getOwn(header, 'typ');
   if (typeof typ !== 'string' || mediaType(typ) !== mediaType(rules.tokenType)) {
     throw new InvalidClaimError('typ', 'The type ("typ") of the access token is missing or not acceptable');
   }
@@ -85,7 +92,7 @@ function mediaType(typ: string): string {
 }
 
 /** RFC 7519 section 4.1; wrong types are refused also where no rule asks for the claim. */
-function judgeTypes(claims: JsonObject): void {
+function validateClaimTypes(claims: JsonObject): void {
   for (const name of ['exp', 'nbf', 'iat'] as const) {
     // 1e400 is Infinity, and would never expire.
     if (Object.hasOwn(claims, name) && !Number.isFinite(claims[name])) throw new InvalidClaimError(name);
@@ -97,7 +104,7 @@ function judgeTypes(claims: JsonObject): void {
   if (!Array.isArray(claims.aud) || !claims.aud.every(isString)) throw new InvalidClaimError('aud');
 }
 
-function judgeAudience(audience: unknown, rules: TokenRules): void {
+function validateAudience(audience: unknown, rules: TokenRules): void {
   const ours = rules.audience;
   if (ours === false) return;
   const fits = Array.isArray(audience)
@@ -107,7 +114,7 @@ function judgeAudience(audience: unknown, rules: TokenRules): void {
 }
 
 function milliseconds(claims: JsonObject, name: string): number | undefined {
-  const seconds = own(claims, name);
+  const seconds = getOwn(claims, name);
   return typeof seconds === 'number' ? seconds * 1000 : undefined;
 }
 

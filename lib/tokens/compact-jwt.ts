@@ -1,8 +1,12 @@
 import type { CompactJWSHeaderParameters } from 'jose';
 import { MalformedTokenError } from '../core/errors.js';
-import { own, parseJsonObject, seal, type JsonObject } from './json-object.js';
+import { getOwn, parseJsonObject, deepFreeze, type JsonObject } from './json-object.js';
 
-/** Longer than any token that fits a request header, and bounds all work done before the signature. @internal */
+/**
+ * Longer than any token that fits a request header, and bounds all work done before the signature.
+ *
+ * @internal
+ */
 export const MAX_TOKEN_LENGTH = 8192;
 const MAX_KID_LENGTH = 256;
 
@@ -12,22 +16,27 @@ export interface CompactJwt {
   readonly header: Readonly<CompactJWSHeaderParameters>;
   /** What the header says of its key: the only part of it that has a say. */
   readonly selector: { readonly kid: string | undefined; readonly alg: string };
-  /** As parsed: becomes claims by `judgeClaims` once the signature is verified, and is nobody's to read before. */
+  /**
+   * As parsed: becomes claims by `validateClaims` once the signature is verified, and is nobody's
+   * to read before.
+   */
   readonly claims: JsonObject;
   /** `iss`, unverified; `undefined` where it is absent or no string. */
   readonly issuer: string | undefined;
 }
 
 /**
- * Takes a token apart that is canonical: three non-empty parts of base64url (RFC 7515 section 2) without padding, white space or unused
- * bits, so that no token has two spellings, and header and payload that are JSON objects. Throws MalformedTokenError.
+ * Takes a token apart that is canonical: three non-empty parts of base64url (RFC 7515 section 2)
+ * without padding, white space or unused bits, so that no token has two spellings, and header and
+ * payload that are JSON objects. Throws MalformedTokenError.
  *
  * @internal
  */
 export function parseCompactJwt(token: unknown): CompactJwt {
   if (typeof token !== 'string') throw new MalformedTokenError();
   if (token.length > MAX_TOKEN_LENGTH) throw new MalformedTokenError('The access token is too long');
-  // A text without any dot has no second one either. A fourth part is in what stands for the third, and no base64url.
+  // A text without any dot has no second one either. A fourth part is in what stands for the third,
+  // and no base64url.
   const payloadStart = token.indexOf('.') + 1;
   const signatureStart = token.indexOf('.', payloadStart) + 1;
   if (signatureStart === 0) throw new MalformedTokenError();
@@ -35,17 +44,21 @@ export function parseCompactJwt(token: unknown): CompactJwt {
   const claims = parseJsonObject(decode(token.slice(payloadStart, signatureStart - 1)));
   if (!claims) throw new MalformedTokenError('The payload of the access token is not a JSON object');
   decode(token.slice(signatureStart));
-  const issuer = own(claims, 'iss');
+  const issuer = getOwn(claims, 'iss');
   const { header, selector } = opened;
   return { header, selector, claims, issuer: typeof issuer === 'string' ? issuer : undefined };
 }
 
-/** Every part is decoded into the same memory and read before the next one: a Buffer for each costs more than the decoding. */
+/**
+ * Every part is decoded into the same memory and read before the next one: a Buffer for each costs
+ * more than the decoding.
+ */
 const scratch = Buffer.alloc(MAX_TOKEN_LENGTH);
 
 /**
- * Buffer takes any text for base64url and skips what is not; encoding the bytes again gives their one canonical spelling (RFC 4648
- * section 3.5), so that what differs from it was anything else. Cheaper than looking at the characters.
+ * Buffer takes any text for base64url and skips what is not; encoding the bytes again gives their
+ * one canonical spelling (RFC 4648 section 3.5), so that what differs from it was anything else.
+ * Cheaper than looking at the characters.
  */
 function decode(part: string): Buffer {
   const length = scratch.write(part, 'base64url');
@@ -60,27 +73,28 @@ let recent: { readonly part: string; readonly opened: OpenedHeader } | undefined
 
 function openHeader(part: string): OpenedHeader {
   if (recent?.part === part) return recent.opened;
-  const opened = judgeHeader(decode(part));
+  const opened = parseHeader(decode(part));
   // A copy of the text: a slice would keep its whole token in memory.
   recent = { part: Buffer.from(part, 'latin1').toString('latin1'), opened };
   return opened;
 }
 
-function judgeHeader(bytes: Buffer): OpenedHeader {
+function parseHeader(bytes: Buffer): OpenedHeader {
   const header = parseJsonObject(bytes);
   if (!header) throw new MalformedTokenError('The header of the access token is not a JSON object');
   // RFC 7515 section 4.1.1
-  const alg = own(header, 'alg');
+  const alg = getOwn(header, 'alg');
   if (typeof alg !== 'string' || alg === '') throw unacceptable('alg');
   // Section 4.1.4. An empty one is a kid like any other that no key has.
-  const kid = own(header, 'kid');
+  const kid = getOwn(header, 'kid');
   if (kid !== undefined && (typeof kid !== 'string' || kid.length > MAX_KID_LENGTH)) throw unacceptable('kid');
   // Section 4.1.9
-  const typ = own(header, 'typ');
+  const typ = getOwn(header, 'typ');
   if (typ !== undefined && typeof typ !== 'string') throw unacceptable('typ');
-  // Section 4.1.11: no extension is understood, and a JWT has no use for `b64` (RFC 7797 section 7).
+  // Section 4.1.11: no extension is understood, and a JWT has no use for `b64` (RFC 7797 section
+  // 7).
   if (Object.hasOwn(header, 'crit')) throw unacceptable('crit');
-  return { header: seal(header) as Readonly<CompactJWSHeaderParameters>, selector: { kid, alg } };
+  return { header: deepFreeze(header) as Readonly<CompactJWSHeaderParameters>, selector: { kid, alg } };
 }
 
 function unacceptable(parameter: 'alg' | 'kid' | 'typ' | 'crit'): MalformedTokenError {

@@ -11,7 +11,12 @@ export interface TokenCacheSettings {
   readonly max: number;
 }
 
-/** A token that was verified: its signature is good under `verified.key`, its claims are good by `rules`. @internal */
+/**
+ * A token that was verified: its signature is good under `verified.key`, its claims are good by
+ * `rules`.
+ *
+ * @internal
+ */
 export interface SeenToken {
   readonly selector: CompactJwt['selector'];
   readonly verified: VerifiedToken;
@@ -27,11 +32,12 @@ interface Familiar {
 const familiar = privateSlot<Familiar>();
 
 /**
- * Tokens that were verified, by the SHA-256 of their whole text, which is not kept. It answers with what was found once and decides nothing:
- * key, times and rules are judged again at each use.
+ * Tokens that were verified, by the SHA-256 of their whole text, which is not kept. It answers with
+ * what was found once and decides nothing: key, times and rules are judged again at each use.
  *
- * Hashing is most of what a known token costs. Clients bring the same one over and over, so that with a connection the last of its known
- * tokens is kept, text and all, for as long as the connection is there.
+ * Hashing is most of what a known token costs. Clients bring the same one over and over, so that
+ * with a connection the last of its known tokens is kept, text and all, for as long as the
+ * connection is there.
  *
  * @internal
  */
@@ -57,7 +63,10 @@ export class TokenCache {
     this.tokens.set(digest, seen);
   }
 
-  /** Spares the connection that has brought a known token the hashing, should it bring the same one next. */
+  /**
+   * Spares the connection that has brought a known token the hashing, should it bring the same one
+   * next.
+   */
   static remember(token: string, digest: string, connection: object): void {
     if (familiar.of(connection)?.digest !== digest) familiar.fill(connection, { token, digest });
   }

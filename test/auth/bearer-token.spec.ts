@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { JwksError } from '../../lib/core/errors.js';
-import { assertHarmless, parseAuthorization } from '../../lib/auth/bearer-token.js';
+import { assertSafeForExtractors, parseAuthorization } from '../../lib/auth/bearer-token.js';
 import { parseCompactJwt } from '../../lib/tokens/compact-jwt.js';
 
 const MALFORMED = expect.objectContaining({ code: 'token_malformed' });
@@ -118,18 +118,18 @@ describe('parseAuthorization', () => {
   });
 });
 
-describe('assertHarmless', () => {
+describe('assertSafeForExtractors', () => {
   it.each([undefined, 42, 'a'.repeat(1024), `Bearer ${'a'.repeat(16_000)}`, `Negotiate ${'a'.repeat(60_000)}`])(
     'lets pass what an extractor reads quickly (%#)',
     (value) => {
-      expect(() => assertHarmless(value)).not.toThrow();
+      expect(() => assertSafeForExtractors(value)).not.toThrow();
     },
   );
 
   it.each(['a'.repeat(1025), `${'a'.repeat(100)} ${'\u00a0'.repeat(16_000)}`, ` ${'a'.repeat(16_000)}`])(
     'refuses a long header whose scheme never ends (%#)',
     (value) => {
-      expect(() => assertHarmless(value)).toThrow(MALFORMED);
+      expect(() => assertSafeForExtractors(value)).toThrow(MALFORMED);
     },
   );
 });
@@ -143,7 +143,10 @@ function outcomeOf(value: string): string {
   }
 }
 
-/** How often `work` asks strings for a character, and by which methods it takes them as a whole; those of regular expressions count there. */
+/**
+ * How often `work` asks strings for a character, and by which methods it takes them as a whole;
+ * those of regular expressions count there.
+ */
 function readsOf(work: () => unknown): { characters: number; others: string[] } {
   const reads = { characters: 0, others: [] as string[] };
   const methods = Object.getOwnPropertyNames(String.prototype).filter((name) => !/^(constructor|length)$/.test(name));

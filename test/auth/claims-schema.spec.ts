@@ -1,22 +1,17 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { ParseIntPipe } from '@nestjs/common';
 import { IsInt, IsString } from 'class-validator';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import {
-  checkedClaims,
-  claimsCheck,
-  isClaimsSchema,
-  type StandardResult,
-  type StandardSchema,
-} from '../../lib/auth/claims-schema.js';
+import { checkedClaims, claimsCheck, isClaimsSchema } from '../../lib/auth/claims-schema.js';
 import { InvalidClaimError, MissingTokenError } from '../../lib/core/errors.js';
 import { contextOf } from './support/contexts.js';
 
-const schemaOf = (validate: StandardSchema['~standard']['validate']): StandardSchema => ({
+const schemaOf = (validate: StandardSchemaV1['~standard']['validate']): StandardSchemaV1 => ({
   '~standard': { version: 1, vendor: 'test', validate },
 });
 const issue = (path?: StandardPath) => schemaOf(() => ({ issues: [{ message: 'no', ...(path && { path }) }] }));
-type StandardPath = Exclude<StandardResult['issues'], undefined>[number]['path'];
+type StandardPath = Exclude<StandardSchemaV1.Result<unknown>['issues'], undefined>[number]['path'];
 
 class Order {
   @IsString()
@@ -107,9 +102,9 @@ describe('claimsCheck', () => {
   });
 
   it('names the claim that was asked for, whatever the schema says', async () => {
-    const refusal = { code: 'claim_invalid', claim: 'tenant' };
-    await expect(claimsCheck(issue(['id']), 'tenant')({})).rejects.toMatchObject(refusal);
-    await expect(claimsCheck(Order, 'tenant')({ tenant: 'acme', level: 'x' })).rejects.toMatchObject(refusal);
+    const response = { code: 'claim_invalid', claim: 'tenant' };
+    await expect(claimsCheck(issue(['id']), 'tenant')({})).rejects.toMatchObject(response);
+    await expect(claimsCheck(Order, 'tenant')({ tenant: 'acme', level: 'x' })).rejects.toMatchObject(response);
   });
 
   it('names the first member of a class that does not fit, and keeps why', async () => {
@@ -121,7 +116,7 @@ describe('claimsCheck', () => {
     });
   });
 
-  it.each<[string, StandardSchema['~standard']['validate']]>([
+  it.each<[string, StandardSchemaV1['~standard']['validate']]>([
     [
       'throws',
       () => {
@@ -152,25 +147,25 @@ describe('checkedClaims', () => {
   const context = contextOf('http', []);
   const invalid = new InvalidClaimError('tenant');
   const answer = new Error('the answer');
-  const refuse = async (...asked: unknown[]) => Object.assign(answer, { asked });
+  const toException = async (...asked: unknown[]) => Object.assign(answer, { asked });
   const refusing = (error: unknown) => () => Promise.reject(error);
 
   it('are what the check makes of them', async () => {
     const doubled = async (value: unknown) => [value, value];
-    await expect(checkedClaims('acme', doubled, { refuse, context })).resolves.toEqual(['acme', 'acme']);
+    await expect(checkedClaims('acme', doubled, { toException, context })).resolves.toEqual(['acme', 'acme']);
   });
 
   it('are refused by whom let them in', async () => {
-    await expect(checkedClaims({}, refusing(invalid), { refuse, context })).rejects.toBe(answer);
+    await expect(checkedClaims({}, refusing(invalid), { toException, context })).rejects.toBe(answer);
     expect(answer).toMatchObject({ asked: [invalid, context] });
   });
 
   it('are refused with the fault itself where nobody says in which words', async () => {
-    await expect(checkedClaims({}, refusing(invalid), { refuse: undefined, context })).rejects.toBe(invalid);
+    await expect(checkedClaims({}, refusing(invalid), { toException: undefined, context })).rejects.toBe(invalid);
   });
 
   it('are not refused where something else went wrong', async () => {
     const other = new MissingTokenError();
-    await expect(checkedClaims({}, refusing(other), { refuse, context })).rejects.toBe(other);
+    await expect(checkedClaims({}, refusing(other), { toException, context })).rejects.toBe(other);
   });
 });

@@ -12,9 +12,9 @@ describe('what guards know of a context', () => {
   it('has the decision of each kind of guard', () => {
     const state = new ContextState();
     const [one, other, third] = [{}, {}, {}];
-    expect(state.decided(one, true)).toBe(true);
-    expect(state.decided(other, false)).toBe(false);
-    state.decided(third, true);
+    expect(state.ran(one, true)).toBe(true);
+    expect(state.ran(other, false)).toBe(false);
+    state.ran(third, true);
     expect([one, other, third, {}].map((kind) => state.decisionOf(kind))).toEqual([true, false, true, undefined]);
   });
 });

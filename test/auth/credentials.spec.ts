@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { ExtractJwt } from 'passport-jwt';
 import { describe, expect, it } from 'vitest';
 import { MissingTokenError, type JwksError } from '../../lib/core/errors.js';
-import { extractToken, tokenOf } from '../../lib/auth/credentials.js';
+import { extractToken, resolveBearerToken } from '../../lib/auth/credentials.js';
 import { requestOf } from '../../lib/auth/request-context.js';
 import {
   bearer,
@@ -21,7 +21,7 @@ const AMBIGUOUS = expect.objectContaining({ code: 'invalid_request' });
 
 const tokenIn = (type: string, ...args: unknown[]): string | undefined => {
   const context = contextOf(type, args);
-  return tokenOf(requestOf(context), context);
+  return resolveBearerToken(requestOf(context), context);
 };
 
 describe('the token of an HTTP request', () => {
@@ -34,7 +34,7 @@ describe('the token of an HTTP request', () => {
     ['fetch', { method: 'GET', headers: new Headers(bearer('abc')) }],
   ])('comes from the header: %s', (_, request) => {
     expect(tokenIn('http', request, {})).toBe('abc');
-    expect(tokenOf(request)).toBe('abc');
+    expect(resolveBearerToken(request)).toBe('abc');
   });
 
   it.each([

@@ -7,8 +7,8 @@ import { AccessToken, Authenticated, Claims, Public } from '../../lib/auth/decor
 import { attachTo } from '../../lib/auth/request-context.js';
 import { routeMetadataOf } from '../../lib/auth/route-metadata.js';
 import { verifyOptionsOf, type AuthenticatedOptions } from '../../lib/auth/route-options.js';
-import type { Verification } from '../../lib/auth/verification.js';
-import { isFixed } from '../../lib/client/fixed-options.js';
+import type { Authentication } from '../../lib/auth/verification.js';
+import { isFrozen } from '../../lib/client/fixed-options.js';
 import { JwksConfigurationError } from '../../lib/core/errors.js';
 import { contextOf, httpRequest } from './support/contexts.js';
 
@@ -23,8 +23,8 @@ describe('@Authenticated', () => {
     ['scopes', { scopes: ['a\\b'] }],
     ['scopes', { scopes: ['a\nb'] }],
     ['scopes', { scopes: null }],
-    ['anyScope', { anyScope: [] }],
-    ['anyScope', { anyScope: 'a' }],
+    ['anyOfScopes', { anyOfScopes: [] }],
+    ['anyOfScopes', { anyOfScopes: 'a' }],
     ['issuer', { issuer: '' }],
     ['issuer', { issuer: [] }],
     ['issuer', { issuer: false }],
@@ -53,7 +53,7 @@ describe('@Authenticated', () => {
   });
 
   // What a circular import or a missing environment variable leaves.
-  it.each(['scopes', 'anyScope', 'claims', 'issuer', 'audience'])(
+  it.each(['scopes', 'anyOfScopes', 'claims', 'issuer', 'audience'])(
     'E18: makes no rule of a %s that is undefined',
     (option) => {
       expect(() => Authenticated({ [option]: undefined })).toThrow(expect.objectContaining({ option }));
@@ -61,23 +61,23 @@ describe('@Authenticated', () => {
   );
 
   it('takes a copy of its options: a list that is changed later changes no rule', () => {
-    const lists = { scopes: ['a'], anyScope: ['b'], audience: ['c'], issuer: ['d'], claims: { org: 'acme' } };
+    const lists = { scopes: ['a'], anyOfScopes: ['b'], audience: ['c'], issuer: ['d'], claims: { org: 'acme' } };
     class Controller {
       handle(): void {}
     }
     Authenticated(lists)(Controller);
-    for (const list of [lists.scopes, lists.anyScope, lists.audience, lists.issuer]) list.push('other');
+    for (const list of [lists.scopes, lists.anyOfScopes, lists.audience, lists.issuer]) list.push('other');
     Object.assign(lists.claims, { org: 'other' });
     const options = routeMetadataOf(contextOf('http', [{}], { controller: Controller }), new Reflector());
     expect(options).toEqual({
       scopes: ['a'],
-      anyScope: ['b'],
+      anyOfScopes: ['b'],
       audience: ['c'],
       issuer: ['d'],
       claims: { org: 'acme' },
     });
     expect(verifyOptionsOf(options as AuthenticatedOptions)).toEqual({ audience: ['c'], issuer: ['d'] });
-    expect(isFixed(verifyOptionsOf(options as AuthenticatedOptions) ?? {})).toBe(true);
+    expect(isFrozen(verifyOptionsOf(options as AuthenticatedOptions) ?? {})).toBe(true);
   });
 
   it('keeps no rule that was not given', () => {
@@ -147,9 +147,9 @@ function valueOf(decorate: ParameterDecorator, context: ExecutionContext): unkno
 
 /** A request that our guard let in, and one that it did not see. */
 function contexts(claims: object): { admitted: ExecutionContext; foreign: ExecutionContext } {
-  const verification = { accessToken: 'abc', auth: { claims }, user: undefined } as unknown as Verification;
+  const authentication = { accessToken: 'abc', token: { claims }, user: undefined } as unknown as Authentication;
   const request = httpRequest({});
-  attachTo(request, verification, async (error) => error);
+  attachTo(request, authentication, async (error) => error);
   const foreign = { ...httpRequest({}), auth: { claims } };
   return { admitted: contextOf('http', [request]), foreign: contextOf('http', [foreign]) };
 }

@@ -1,10 +1,10 @@
 import { ForbiddenException, ServiceUnavailableException, UnauthorizedException } from '@nestjs/common';
 import { describe, expect, it } from 'vitest';
 import { graphqlExceptionOf } from '../../lib/auth/graphql-refusal.js';
-import { refusalOf } from '../../lib/auth/refusal.js';
+import { errorResponseOf } from '../../lib/auth/refusal.js';
 import { JwksConnectionError, TokenExpiredError, TokenRefusedError } from '../../lib/core/errors.js';
 
-const exceptionOf = (error: Error) => graphqlExceptionOf(refusalOf(error)!, error);
+const exceptionOf = (error: Error) => graphqlExceptionOf(errorResponseOf(error)!, error);
 
 describe('graphqlExceptionOf', () => {
   it.each([

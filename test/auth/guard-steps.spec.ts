@@ -4,9 +4,9 @@ import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-hos
 import { describe, expect, it } from 'vitest';
 import { Authenticated } from '../../lib/auth/decorators.js';
 import { JwksAuthGuard } from '../../lib/auth/jwks-auth.guard.js';
-import { attachTo, recall } from '../../lib/auth/request-context.js';
+import { attachTo, getAuthentication } from '../../lib/auth/request-context.js';
 import type { AuthenticatedOptions } from '../../lib/auth/route-options.js';
-import type { Verification } from '../../lib/auth/verification.js';
+import type { Authentication } from '../../lib/auth/verification.js';
 import { TokenExpiredError } from '../../lib/core/errors.js';
 import { bearer, contextOf, httpRequest, kafkaContext, tcpContext, type Place } from './support/contexts.js';
 import { FakeJwks } from './support/fake-jwks.js';
@@ -45,7 +45,7 @@ describe('JwksAuthGuard, where nothing has to be waited for', () => {
   it('lets in at once', () => {
     const context = http(bearer('good'));
     expect(guardOf(new FakeJwks().trustAtOnce('good')).canActivate(context)).toBe(true);
-    expect(recall(context)?.verification.accessToken).toBe('good');
+    expect(getAuthentication(context)?.authentication.accessToken).toBe('good');
   });
 
   it('lets in at once with scopes and claims that are asked for', () => {
@@ -60,7 +60,7 @@ describe('JwksAuthGuard, where nothing has to be waited for', () => {
 
   it('waits for a predicate that does not answer at once', async () => {
     const jwks = new FakeJwks().trustAtOnce('good', { org: 'acme' });
-    const asks = (admits: boolean) => http(bearer('good'), on({ claims: { org: async () => admits } }));
+    const asks = (accepts: boolean) => http(bearer('good'), on({ claims: { org: async () => accepts } }));
     await expect(guardOf(jwks).canActivate(asks(true))).resolves.toBe(true);
     await expect(guardOf(jwks).canActivate(asks(false))).rejects.toMatchObject({ response: { code: 'claim_invalid' } });
     expect(jwks.reported).toEqual(['claim_invalid']);
@@ -198,16 +198,16 @@ describe('JwksAuthGuard, and what it attaches', () => {
     await expect(guardOf(new FakeJwks().trust('good'), Elsewhere).canActivate(context)).resolves.toBe(true);
     expect(graphql).toHaveProperty('auth');
     expect(graphql.http).toHaveProperty('auth');
-    expect(recall(context)).toBeDefined();
+    expect(getAuthentication(context)).toBeDefined();
   });
 
   it('leaves what another let a request in with, where it lets it in without a token itself', async () => {
     const request = httpRequest({});
-    const verification = { accessToken: 'abc', auth: {}, user: { id: 1 } } as unknown as Verification;
-    attachTo(request, verification, async (error) => error);
+    const authentication = { accessToken: 'abc', token: {}, user: { id: 1 } } as unknown as Authentication;
+    attachTo(request, authentication, async (error) => error);
     const context = contextOf('http', [request, {}], on({ optional: true }));
     expect(await guardOf(new FakeJwks()).canActivate(context)).toBe(true);
-    expect(recall(context)?.verification).toBe(verification);
+    expect(getAuthentication(context)?.authentication).toBe(authentication);
     expect(request).toHaveProperty('user', { id: 1 });
   });
 });

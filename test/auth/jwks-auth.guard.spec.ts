@@ -5,7 +5,7 @@ import { WsException } from '@nestjs/websockets';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Authenticated, Public } from '../../lib/auth/decorators.js';
 import { JwksAuthGuard } from '../../lib/auth/jwks-auth.guard.js';
-import { recall } from '../../lib/auth/request-context.js';
+import { getAuthentication } from '../../lib/auth/request-context.js';
 import type { AuthenticatedOptions } from '../../lib/auth/route-options.js';
 import {
   JwksConfigurationError,
@@ -54,7 +54,7 @@ function placeOf(handler?: ClassDecorator & MethodDecorator, controller?: ClassD
 
 const on = (options: AuthenticatedOptions) => placeOf(Authenticated(options));
 
-async function refusalOf(decision: boolean | Promise<boolean>): Promise<unknown> {
+async function errorResponseOf(decision: boolean | Promise<boolean>): Promise<unknown> {
   const outcome: unknown = await Promise.resolve(decision).then(
     () => new Error('The request was let in'),
     (error: unknown) => error,
@@ -68,15 +68,15 @@ describe('JwksAuthGuard', () => {
     const { context, request } = http('good');
     await expect(guardOf(jwks).canActivate(context)).resolves.toBe(true);
     expect(request).toMatchObject({ user: { id: 7 }, auth: { claims: { sub: 'alice' } } });
-    expect(recall(context)?.verification).toMatchObject({ accessToken: 'good', user: { id: 7 } });
+    expect(getAuthentication(context)?.authentication).toMatchObject({ accessToken: 'good', user: { id: 7 } });
     expect(jwks.asked).toEqual([['good', undefined]]);
     expect(jwks.reported).toEqual([]);
   });
 
   it('refuses a bad token with its status, challenge and body, and leaves the request as it was', async () => {
-    const jwks = new FakeJwks().refuse('old', new TokenExpiredError());
+    const jwks = new FakeJwks().reject('old', new TokenExpiredError());
     const { context, request, response } = http('old');
-    await expect(refusalOf(guardOf(jwks).canActivate(context))).resolves.toMatchObject({
+    await expect(errorResponseOf(guardOf(jwks).canActivate(context))).resolves.toMatchObject({
       statusCode: 401,
       code: 'token_expired',
     });
@@ -85,14 +85,14 @@ describe('JwksAuthGuard', () => {
     });
     expect(request).not.toHaveProperty('auth');
     expect(request).not.toHaveProperty('user');
-    expect(recall(context)).toBeUndefined();
+    expect(getAuthentication(context)).toBeUndefined();
   });
 
   it('refuses a request without a token, tells the service, and asks it nothing', async () => {
     const jwks = new FakeJwks();
     Object.assign(jwks.settings, { realm: 'orders' });
     const { context, response } = http();
-    await expect(refusalOf(guardOf(jwks).canActivate(context))).resolves.toMatchObject({
+    await expect(errorResponseOf(guardOf(jwks).canActivate(context))).resolves.toMatchObject({
       statusCode: 401,
       code: 'token_missing',
     });
@@ -104,18 +104,18 @@ describe('JwksAuthGuard', () => {
   it('tells the service of what it refuses itself, and of nothing that the service refused', async () => {
     const jwks = new FakeJwks().trust('good', { scope: 'a', org: 'acme' });
     const guard = guardOf(jwks);
-    await refusalOf(guard.canActivate(http('a b').context));
-    await refusalOf(guard.canActivate(http('').context));
-    await refusalOf(guard.canActivate(http('unknown').context));
-    await refusalOf(guard.canActivate(http('good', on({ scopes: ['b'] })).context));
-    await refusalOf(guard.canActivate(http('good', on({ claims: { org: 'other' } })).context));
+    await errorResponseOf(guard.canActivate(http('a b').context));
+    await errorResponseOf(guard.canActivate(http('').context));
+    await errorResponseOf(guard.canActivate(http('unknown').context));
+    await errorResponseOf(guard.canActivate(http('good', on({ scopes: ['b'] })).context));
+    await errorResponseOf(guard.canActivate(http('good', on({ claims: { org: 'other' } })).context));
     expect(jwks.reported).toEqual(['invalid_request', 'token_missing', 'insufficient_scope', 'claim_invalid']);
   });
 
   it('answers 503 with Retry-After while keys cannot be had', async () => {
-    const jwks = new FakeJwks().refuse('any', new JwksConnectionError('down', { retryAfter: 2500 }));
+    const jwks = new FakeJwks().reject('any', new JwksConnectionError('down', { retryAfter: 2500 }));
     const { context, response } = http('any');
-    await expect(refusalOf(guardOf(jwks).canActivate(context))).resolves.toMatchObject({
+    await expect(errorResponseOf(guardOf(jwks).canActivate(context))).resolves.toMatchObject({
       statusCode: 503,
       code: 'jwks_unavailable',
     });
@@ -124,7 +124,7 @@ describe('JwksAuthGuard', () => {
 
   it('lets an HttpException of validate through, without headers of ours', async () => {
     const chosen = new ForbiddenException('No licence');
-    const jwks = new FakeJwks().refuse('any', new TokenRefusedError(undefined, { cause: chosen }));
+    const jwks = new FakeJwks().reject('any', new TokenRefusedError(undefined, { cause: chosen }));
     const { context, response } = http('any');
     await expect(guardOf(jwks).canActivate(context)).rejects.toBe(chosen);
     expect(response.headers).toEqual({});
@@ -133,7 +133,7 @@ describe('JwksAuthGuard', () => {
   it.each([new JwksConfigurationError('bad'), new TypeError('bug')])(
     'throws on what is no fault of the token: %s',
     async (error) => {
-      const jwks = new FakeJwks().refuse('any', error);
+      const jwks = new FakeJwks().reject('any', error);
       const { context, response } = http('any');
       await expect(guardOf(jwks).canActivate(context)).rejects.toBe(error);
       expect(response.headers).toEqual({});
@@ -143,7 +143,7 @@ describe('JwksAuthGuard', () => {
   it('sets no headers on a response that is on its way', async () => {
     const { context, response } = http();
     response.sent = true;
-    await refusalOf(guardOf(new FakeJwks()).canActivate(context));
+    await errorResponseOf(guardOf(new FakeJwks()).canActivate(context));
     expect(response.headers).toEqual({});
   });
 
@@ -153,7 +153,7 @@ describe('JwksAuthGuard', () => {
       tokenFrom: (request: { cookies?: { jwt?: string } }) => request.cookies?.jwt ?? null,
     });
     const { context, request } = http('header');
-    await expect(refusalOf(guardOf(jwks).canActivate(context))).resolves.toMatchObject({ code: 'token_missing' });
+    await expect(errorResponseOf(guardOf(jwks).canActivate(context))).resolves.toMatchObject({ code: 'token_missing' });
     const next = contextOf('http', [{ ...request, cookies: { jwt: 'cookie' } }, new FakeResponse()]);
     await expect(guardOf(jwks).canActivate(next)).resolves.toBe(true);
   });
@@ -178,7 +178,7 @@ describe('JwksAuthGuard, once for each request', () => {
   it('does not take a `request.auth` that it finds for a verification', async () => {
     const { context, request } = http();
     Object.assign(request, { auth: { claims: { sub: 'mallory' } }, user: { id: 0 } });
-    await expect(refusalOf(guardOf(new FakeJwks()).canActivate(context))).resolves.toMatchObject({
+    await expect(errorResponseOf(guardOf(new FakeJwks()).canActivate(context))).resolves.toMatchObject({
       code: 'token_missing',
     });
   });
@@ -215,7 +215,9 @@ describe('JwksAuthGuard, once for each request', () => {
     const [one, other] = [new FakeJwks().trust('good').trust('next'), new FakeJwks()];
     const { context, request, response } = http('good');
     await guardOf(one).canActivate(context);
-    await expect(refusalOf(guardOf(other).canActivate(context))).resolves.toMatchObject({ code: 'signature_invalid' });
+    await expect(errorResponseOf(guardOf(other).canActivate(context))).resolves.toMatchObject({
+      code: 'signature_invalid',
+    });
     request['headers'] = bearer('next');
     await guardOf(one).canActivate(contextOf('http', [request, response]));
     expect(one.asked.map(([token]) => token)).toEqual(['good', 'next']);
@@ -226,11 +228,11 @@ describe('JwksAuthGuard, once for each request', () => {
     const client = { handshake: { headers: bearer('good') } };
     await guardOf(jwks).canActivate(contextOf('ws', [client, 'one']));
     await guardOf(jwks).canActivate(contextOf('ws', [client, 'two']));
-    jwks.refuse('good', new TokenExpiredError());
+    jwks.reject('good', new TokenExpiredError());
     const context = contextOf('ws', [client, 'three']);
     await expect(guardOf(jwks).canActivate(context)).rejects.toBeInstanceOf(WsException);
     expect(jwks.asked).toHaveLength(3);
-    expect(recall(context)).toBeUndefined();
+    expect(getAuthentication(context)).toBeUndefined();
   });
 
   it('keeps a subclass from standing in for its parent, and instances of it from standing in for each other', async () => {
@@ -242,7 +244,9 @@ describe('JwksAuthGuard, once for each request', () => {
     const jwks = new FakeJwks().trust('good');
     const { context } = http('good');
     await guardOf(jwks).canActivate(context);
-    await expect(refusalOf(guardOf(jwks, Refusing).canActivate(context))).resolves.toMatchObject({ message: 'Closed' });
+    await expect(errorResponseOf(guardOf(jwks, Refusing).canActivate(context))).resolves.toMatchObject({
+      message: 'Closed',
+    });
     expect(jwks.asked).toHaveLength(1);
   });
 });
@@ -278,7 +282,7 @@ describe('JwksAuthGuard, where the application has replaced the global Promise',
 });
 
 describe('JwksAuthGuard, the rules of a route', () => {
-  const admits = async (token: string | undefined, place: Place): Promise<boolean> => {
+  const accepts = async (token: string | undefined, place: Place): Promise<boolean> => {
     const jwks = new FakeJwks().trust('good', { scope: 'a' });
     try {
       return await guardOf(jwks).canActivate(http(token, place).context);
@@ -297,26 +301,26 @@ describe('JwksAuthGuard, the rules of a route', () => {
     ['optional on the class', placeOf(undefined, Authenticated({ optional: true })), true],
     ['plain on a handler of an optional class', placeOf(Authenticated(), Authenticated({ optional: true })), false],
   ])('without a token: %s', async (_, place, admitted) => {
-    await expect(admits(undefined, place)).resolves.toBe(admitted);
+    await expect(accepts(undefined, place)).resolves.toBe(admitted);
   });
 
   it.each([
     ['optional', on({ optional: true })],
     ['mandatory', on({})],
   ])('refuses a bad token whether or not one is needed: %s', async (_, place) => {
-    await expect(admits('bad', place)).resolves.toBe(false);
-    await expect(admits('a b', place)).resolves.toBe(false);
+    await expect(accepts('bad', place)).resolves.toBe(false);
+    await expect(accepts('a b', place)).resolves.toBe(false);
   });
 
   it('takes the options of the handler in place of those of the class, as a whole', async () => {
     await expect(
-      admits('good', placeOf(Authenticated({ scopes: ['a'] }), Authenticated({ scopes: ['b'] }))),
+      accepts('good', placeOf(Authenticated({ scopes: ['a'] }), Authenticated({ scopes: ['b'] }))),
     ).resolves.toBe(true);
     await expect(
-      admits('good', placeOf(Authenticated({ scopes: ['b'] }), Authenticated({ scopes: ['a'] }))),
+      accepts('good', placeOf(Authenticated({ scopes: ['b'] }), Authenticated({ scopes: ['a'] }))),
     ).resolves.toBe(false);
-    await expect(admits('good', placeOf(Authenticated(), Authenticated({ scopes: ['b'] })))).resolves.toBe(true);
-    await expect(admits('good', placeOf(undefined, Authenticated({ scopes: ['b'] })))).resolves.toBe(false);
+    await expect(accepts('good', placeOf(Authenticated(), Authenticated({ scopes: ['b'] })))).resolves.toBe(true);
+    await expect(accepts('good', placeOf(undefined, Authenticated({ scopes: ['b'] })))).resolves.toBe(false);
   });
 
   it('tells inherited handlers apart by the class that they are served from', async () => {
@@ -328,9 +332,9 @@ describe('JwksAuthGuard, the rules of a route', () => {
     Public()(Open);
     Authenticated({ scopes: ['b'] })(Closed);
     const { handle: handler } = Base.prototype;
-    await expect(admits(undefined, { controller: Open, handler })).resolves.toBe(true);
-    await expect(admits('good', { controller: Closed, handler })).resolves.toBe(false);
-    await expect(admits('good', { controller: Base, handler })).resolves.toBe(true);
+    await expect(accepts(undefined, { controller: Open, handler })).resolves.toBe(true);
+    await expect(accepts('good', { controller: Closed, handler })).resolves.toBe(false);
+    await expect(accepts('good', { controller: Base, handler })).resolves.toBe(true);
   });
 
   it('gives a subclass the rules of its parent, unless it has some itself', async () => {
@@ -342,8 +346,8 @@ describe('JwksAuthGuard, the rules of a route', () => {
     class Lenient extends Parent {}
     Authenticated()(Lenient);
     const { handle: handler } = Parent.prototype;
-    await expect(admits('good', { controller: Child, handler })).resolves.toBe(false);
-    await expect(admits('good', { controller: Lenient, handler })).resolves.toBe(true);
+    await expect(accepts('good', { controller: Child, handler })).resolves.toBe(false);
+    await expect(accepts('good', { controller: Lenient, handler })).resolves.toBe(true);
   });
 
   it('reads the metadata of a handler once', async () => {
@@ -389,7 +393,7 @@ describe('JwksAuthGuard, beyond HTTP', () => {
     const carrier: object = carrierWith();
     await expect(guardOf(good()).canActivate(contextWith(carrier))).resolves.toBe(true);
     expect(carrier).toMatchObject(attached);
-    expect(recall(contextWith(carrier))?.verification).toMatchObject({ user: { id: 7 } });
+    expect(getAuthentication(contextWith(carrier))?.authentication).toMatchObject({ user: { id: 7 } });
   });
 
   it.each([
@@ -417,7 +421,7 @@ describe('JwksAuthGuard, beyond HTTP', () => {
     expect(client).toMatchObject(attached);
     await guard.canActivate(message({}));
     expect(client).toEqual({});
-    expect(recall(message({}))).toBeUndefined();
+    expect(getAuthentication(message({}))).toBeUndefined();
   });
 
   it('has each step overridden', async () => {
@@ -430,7 +434,7 @@ describe('JwksAuthGuard, beyond HTTP', () => {
         return { scopes: ['a'] };
       }
 
-      protected override async refuse(error: unknown): Promise<unknown> {
+      protected override async toException(error: unknown): Promise<unknown> {
         return new Error('Refused', { cause: error });
       }
     }
@@ -459,16 +463,16 @@ describe('JwksAuthGuard, beyond HTTP', () => {
     const jwks = new FakeJwks().trust('good', { scope: 'a' });
     const contextWith = (headers: object, place: Place) =>
       contextOf('graphql', [{}, {}, { http: httpRequest(headers as Record<string, unknown>) }, {}], place);
-    const admits = async (context: ExecutionContext): Promise<boolean> => {
+    const accepts = async (context: ExecutionContext): Promise<boolean> => {
       await guardOf(jwks, Lenient).canActivate(context);
       return guardOf(jwks).canActivate(context);
     };
-    await expect(admits(contextWith(bearer('good'), on({ scopes: ['a'] })))).resolves.toBe(true);
+    await expect(accepts(contextWith(bearer('good'), on({ scopes: ['a'] })))).resolves.toBe(true);
     expect(jwks.asked).toHaveLength(1);
-    await expect(refusalOf(admits(contextWith(bearer('good'), on({ scopes: ['b'] }))))).resolves.toMatchObject({
+    await expect(errorResponseOf(accepts(contextWith(bearer('good'), on({ scopes: ['b'] }))))).resolves.toMatchObject({
       code: 'insufficient_scope',
     });
-    await expect(refusalOf(admits(contextWith({}, on({}))))).resolves.toMatchObject({ code: 'token_missing' });
+    await expect(errorResponseOf(accepts(contextWith({}, on({}))))).resolves.toMatchObject({ code: 'token_missing' });
   });
 
   it('refuses options from a subclass that cannot work', async () => {

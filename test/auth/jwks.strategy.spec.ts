@@ -2,7 +2,7 @@ import { ForbiddenException, HttpException, Injectable, type ExecutionContext } 
 import { AuthGuard } from '@nestjs/passport';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { JwksStrategy } from '../../lib/auth/jwks.strategy.js';
-import { recall } from '../../lib/auth/request-context.js';
+import { getAuthentication } from '../../lib/auth/request-context.js';
 import {
   InvalidClaimError,
   JwksConnectionError,
@@ -35,12 +35,12 @@ describe('JwksStrategy', () => {
     const told = await run(new FakeJwks().trust('good', { sub: 'alice' }, { id: 7 }), request);
     expect(told).toEqual([['success', { id: 7 }, expect.objectContaining({ claims: { sub: 'alice' } })]]);
     expect(request).toMatchObject({ auth: { claims: { sub: 'alice' } } });
-    expect(recall(contextOf('http', [request]))?.verification).toMatchObject({ accessToken: 'good' });
+    expect(getAuthentication(contextOf('http', [request]))?.authentication).toMatchObject({ accessToken: 'good' });
   });
 
   it('fails for a fault of the token, so that the next strategy has its turn', async () => {
     const error = new TokenExpiredError();
-    expect(await run(new FakeJwks().refuse('old', error), httpRequest(bearer('old')))).toEqual([['fail', error, 401]]);
+    expect(await run(new FakeJwks().reject('old', error), httpRequest(bearer('old')))).toEqual([['fail', error, 401]]);
     const jwks = new FakeJwks();
     expect(await run(jwks, httpRequest({}))).toEqual([
       ['fail', expect.objectContaining({ code: 'token_missing' }), 401],
@@ -52,7 +52,7 @@ describe('JwksStrategy', () => {
   });
 
   it('ends with an error while keys cannot be had', async () => {
-    const jwks = new FakeJwks().refuse('any', new JwksConnectionError('down'));
+    const jwks = new FakeJwks().reject('any', new JwksConnectionError('down'));
     const [told] = await run(jwks, httpRequest(bearer('any')));
     expect(told?.[0]).toBe('error');
     expect((told?.[1] as HttpException | undefined)?.getStatus()).toBe(503);
@@ -60,10 +60,10 @@ describe('JwksStrategy', () => {
 
   it('ends with what validate threw for the client, and with what is no fault of the token', async () => {
     const chosen = new ForbiddenException('No licence');
-    const refused = new FakeJwks().refuse('any', new TokenRefusedError(undefined, { cause: chosen }));
+    const refused = new FakeJwks().reject('any', new TokenRefusedError(undefined, { cause: chosen }));
     expect(await run(refused, httpRequest(bearer('any')))).toEqual([['error', chosen]]);
     const bug = new TypeError('bug');
-    expect(await run(new FakeJwks().refuse('any', bug), httpRequest(bearer('any')))).toEqual([['error', bug]]);
+    expect(await run(new FakeJwks().reject('any', bug), httpRequest(bearer('any')))).toEqual([['error', bug]]);
   });
 
   it('ends with what a request throws that cannot be read, and does not count it as a refused token', async () => {
@@ -97,12 +97,12 @@ describe('JwksStrategy', () => {
     const headers: unknown[] = [];
     const context = contextOf('http', [request, { header: (...args: unknown[]) => headers.push(args) }]);
     const fault = new InvalidClaimError('tenant');
-    const answer = await recall(context)?.refuse?.(fault, context);
+    const answer = await getAuthentication(context)?.toException?.(fault, context);
     expect(answer).toMatchObject({ status: 401, response: { code: 'claim_invalid' }, cause: fault });
     expect(headers).toEqual([['WWW-Authenticate', expect.stringMatching(/^Bearer realm="orders", error="invalid_to/)]]);
     expect(jwks.reported).toEqual(['claim_invalid']);
     const other = new Error('other');
-    await expect(recall(context)?.refuse?.(other as TokenError, context)).resolves.toBe(other);
+    await expect(getAuthentication(context)?.toException?.(other as TokenError, context)).resolves.toBe(other);
   });
 
   it('verifies each time: a request may be the handshake of a client that stays', async () => {
@@ -143,7 +143,7 @@ describe("AuthGuard('jwks')", () => {
 
   it('leaves the answer to validate where that throws one, without a challenge', async () => {
     const chosen = new ForbiddenException('No licence');
-    jwks.refuse('any', new TokenRefusedError(undefined, { cause: chosen }));
+    jwks.reject('any', new TokenRefusedError(undefined, { cause: chosen }));
     await expect(new (AuthGuard('jwks'))().canActivate(http(bearer('any')))).rejects.toBe(chosen);
     expect(headers).toEqual([]);
   });

@@ -2,7 +2,7 @@ import { RpcException } from '@nestjs/microservices';
 import { WsException } from '@nestjs/websockets';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { messageExceptionOf } from '../../lib/auth/message-refusal.js';
-import { refusalOf } from '../../lib/auth/refusal.js';
+import { errorResponseOf } from '../../lib/auth/refusal.js';
 import {
   AmbiguousTokenError,
   InsufficientScopeError,
@@ -14,22 +14,22 @@ import {
 } from '../../lib/core/errors.js';
 import { contextOf, grpcMetadata, natsContext } from './support/contexts.js';
 
-const exceptionFor = (error: JwksError, type: string, context: unknown = {}): Promise<unknown> =>
-  messageExceptionOf(refusalOf(error)!, error, contextOf(type, [{}, context]));
+const toException = (error: JwksError, type: string, context: unknown = {}): Promise<unknown> =>
+  messageExceptionOf(errorResponseOf(error)!, error, contextOf(type, [{}, context]));
 
 describe('messageExceptionOf', () => {
   const error = new TokenExpiredError();
   const payload = { status: 'error', message: 'The access token has expired', code: 'token_expired' };
 
   it('gives a gateway a WsException, with the form of Nest’s own', async () => {
-    const exception = await exceptionFor(error, 'ws');
+    const exception = await toException(error, 'ws');
     expect(exception).toBeInstanceOf(WsException);
     expect(exception).toMatchObject({ message: 'The access token has expired', cause: error });
     expect((exception as WsException).getError()).toEqual(payload);
   });
 
   it('gives a microservice an RpcException', async () => {
-    const exception = await exceptionFor(error, 'rpc', natsContext(undefined));
+    const exception = await toException(error, 'rpc', natsContext(undefined));
     expect(exception).toBeInstanceOf(RpcException);
     expect((exception as RpcException).getError()).toEqual(payload);
   });
@@ -40,8 +40,8 @@ describe('messageExceptionOf', () => {
     [new InsufficientScopeError(['a']), 7],
     [new JwksConnectionError('down'), 14],
   ])('gives gRPC the status of its own: %s is %i', async (fault, code) => {
-    const exception = await exceptionFor(fault, 'rpc', grpcMetadata());
-    const { message } = refusalOf(fault)!.body;
+    const exception = await toException(fault, 'rpc', grpcMetadata());
+    const { message } = errorResponseOf(fault)!.body;
     expect((exception as RpcException).getError()).toEqual({
       status: 'error',
       code,
@@ -53,7 +53,7 @@ describe('messageExceptionOf', () => {
     ['getMap', { getMap: () => ({}) }],
     ['get', { get: () => [] }],
   ])('takes for gRPC nothing that has `%s` alone', async (_, context) => {
-    const exception = await exceptionFor(error, 'rpc', context);
+    const exception = await toException(error, 'rpc', context);
     expect((exception as RpcException).getError()).toEqual(payload);
   });
 
@@ -61,7 +61,7 @@ describe('messageExceptionOf', () => {
     ['ws', new WsException('Banned')],
     ['rpc', new RpcException({ status: 'error', message: 'Banned' })],
   ])('hands on what validate threw for the transport: %s', async (type, chosen) => {
-    await expect(exceptionFor(new TokenRefusedError(undefined, { cause: chosen }), type)).resolves.toBe(chosen);
+    await expect(toException(new TokenRefusedError(undefined, { cause: chosen }), type)).resolves.toBe(chosen);
   });
 });
 
@@ -81,7 +81,7 @@ describe('messageExceptionOf, where the package of the transport is absent', () 
     vi.doMock('@nestjs/microservices', absent);
     const fresh = await import('../../lib/auth/message-refusal.js');
     const error = new TokenExpiredError();
-    const refused = fresh.messageExceptionOf(refusalOf(error)!, error, contextOf(type, [{}, {}]));
+    const refused = fresh.messageExceptionOf(errorResponseOf(error)!, error, contextOf(type, [{}, {}]));
     await expect(refused).resolves.toBe(error);
   });
 });

@@ -1,12 +1,15 @@
 import { ForbiddenException, UnauthorizedException, type ExecutionContext, type HttpException } from '@nestjs/common';
 import type { IAuthGuard } from '@nestjs/passport';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { answerIn, answerThroughAuthGuard, keepRefusal } from '../../lib/auth/passport-refusal.js';
-import { httpExceptionOf, refusalOf } from '../../lib/auth/refusal.js';
+import { errorResponseIn, patchAuthGuard, keepResponse } from '../../lib/auth/passport-refusal.js';
+import { httpExceptionOf, errorResponseOf } from '../../lib/auth/refusal.js';
 import { AmbiguousTokenError, JwksConnectionError, TokenExpiredError } from '../../lib/core/errors.js';
 import { contextOf, httpRequest } from './support/contexts.js';
 
-/** What `AuthGuard(name)` makes: a class that throws what `handleRequest` throws, and finds the reason on the request. */
+/**
+ * What `AuthGuard(name)` makes: a class that throws what `handleRequest` throws, and finds the
+ * reason on the request.
+ */
 function newAuthGuard(thrown?: unknown) {
   return class Guard implements IAuthGuard {
     async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -41,20 +44,23 @@ const CHALLENGE = { 'WWW-Authenticate': expect.stringMatching('invalid_token') }
 
 /** As the strategy leaves a fault behind. */
 function keep(fault: Error): HttpException {
-  const refusal = refusalOf(fault)!;
-  const exception = httpExceptionOf(refusal, fault);
-  keepRefusal({ refusal, exception }, fault, exception);
+  const response = errorResponseOf(fault)!;
+  const exception = httpExceptionOf(response, fault);
+  keepResponse({ response, exception }, fault, exception);
   return exception;
 }
 
-/** What the guard answers where it throws `thrown`, and `info` is the reason that Passport put on the request. */
+/**
+ * What the guard answers where it throws `thrown`, and `info` is the reason that Passport put on
+ * the request.
+ */
 async function answerTo(thrown: unknown, info?: unknown, { type = 'http', Guard = newAuthGuard(thrown) } = {}) {
   const context = contextOf(type, [{ ...httpRequest({}), authInfo: info }, response]);
-  answerThroughAuthGuard(Guard);
+  patchAuthGuard(Guard);
   return new Guard().canActivate(context).catch((error: unknown) => error);
 }
 
-describe('answerThroughAuthGuard', () => {
+describe('patchAuthGuard', () => {
   it('leaves alone what is let in', async () => {
     await expect(answerTo(undefined)).resolves.toBe(true);
     await expect(answerTo(undefined, undefined, { type: 'rpc' })).resolves.toBe(false);
@@ -99,10 +105,13 @@ describe('answerThroughAuthGuard', () => {
   });
 
   describe('where a subclass decides by a `handleRequest` of its own', () => {
-    /** The class that answers is the one that `AuthGuard` made, and the application's is derived from it. */
-    async function decided(thrown: unknown, info: unknown): Promise<unknown> {
+    /**
+     * The class that answers is the one that `AuthGuard` made, and the application's is derived
+     * from it.
+     */
+    async function ran(thrown: unknown, info: unknown): Promise<unknown> {
       const Guard = newAuthGuard('anything');
-      answerThroughAuthGuard(Guard);
+      patchAuthGuard(Guard);
       class Deciding extends Guard {
         override handleRequest<User>(): User {
           throw thrown;
@@ -115,46 +124,46 @@ describe('answerThroughAuthGuard', () => {
     it('adds the challenge to words of its own for the same status', async () => {
       keep(expired);
       const own = new UnauthorizedException('Go away');
-      await expect(decided(own, expired)).resolves.toBe(own);
+      await expect(ran(own, expired)).resolves.toBe(own);
       expect(headers).toEqual(CHALLENGE);
     });
 
     it('adds nothing to another status', async () => {
       keep(expired);
       const own = new ForbiddenException('Not this way');
-      await expect(decided(own, expired)).resolves.toBe(own);
+      await expect(ran(own, expired)).resolves.toBe(own);
       expect(headers).toEqual({});
     });
 
     it('adds nothing where it throws the fault itself', async () => {
       keep(expired);
-      await expect(decided(expired, expired)).resolves.toBe(expired);
+      await expect(ran(expired, expired)).resolves.toBe(expired);
       expect(headers).toEqual({});
     });
   });
 
   it('takes a reason that is no object as it comes', () => {
-    const refusal = refusalOf(expired)!;
-    const exception = httpExceptionOf(refusal, expired);
-    expect(() => keepRefusal({ refusal, exception }, 'No auth token', undefined)).not.toThrow();
+    const response = errorResponseOf(expired)!;
+    const exception = httpExceptionOf(response, expired);
+    expect(() => keepResponse({ response, exception }, 'No auth token', undefined)).not.toThrow();
   });
 
   it('answers once, however often it is asked to', async () => {
     keep(expired);
     const Guard = newAuthGuard(new UnauthorizedException());
-    answerThroughAuthGuard(Guard);
+    patchAuthGuard(Guard);
     const { canActivate } = Guard.prototype;
-    answerThroughAuthGuard(Guard);
+    patchAuthGuard(Guard);
     expect(Guard.prototype.canActivate).toBe(canActivate);
   });
 });
 
-describe('answerIn', () => {
-  const refusal = refusalOf(expired)!;
-  const answerOn = (type: string) => answerIn(contextOf(type, [{}, response]), refusal, expired);
+describe('errorResponseIn', () => {
+  const errorResponse = errorResponseOf(expired)!;
+  const answerOn = (type: string) => errorResponseIn(contextOf(type, [{}, response]), errorResponse, expired);
 
   it('is the exception of Nest, with the challenge, for HTTP', () => {
-    expect(answerOn('http').getResponse()).toEqual(refusal.body);
+    expect(answerOn('http').getResponse()).toEqual(errorResponse.body);
     expect(headers).toEqual(CHALLENGE);
   });
 
@@ -165,7 +174,7 @@ describe('answerIn', () => {
 
   it('sets no header anywhere else', () => {
     const answer = answerOn('rpc');
-    expect(answer.getResponse()).toEqual(refusal.body);
+    expect(answer.getResponse()).toEqual(errorResponse.body);
     expect(answer).not.toHaveProperty('extensions');
     expect(headers).toEqual({});
   });
@@ -177,9 +186,9 @@ describe('answerIn', () => {
         set.push([this === bare, ...args]);
       },
     };
-    answerIn(contextOf('http', [{}, bare]), refusal, expired);
+    errorResponseIn(contextOf('http', [{}, bare]), errorResponse, expired);
     expect(set).toEqual([[true, 'WWW-Authenticate', CHALLENGE['WWW-Authenticate']]]);
     for (const other of [{}, undefined, { header: 'x' }])
-      expect(answerIn(contextOf('http', [{}, other]), refusal, expired).getStatus()).toBe(401);
+      expect(errorResponseIn(contextOf('http', [{}, other]), errorResponse, expired).getStatus()).toBe(401);
   });
 });

@@ -19,7 +19,7 @@ import {
   UnsupportedAlgorithmError,
   UntrustedIssuerError,
 } from '../../lib/core/errors.js';
-import { httpExceptionOf, ownAnswer, refusalOf } from '../../lib/auth/refusal.js';
+import { httpExceptionOf, ownAnswer, errorResponseOf } from '../../lib/auth/refusal.js';
 
 const invalid = [
   new MalformedTokenError(),
@@ -33,40 +33,42 @@ const invalid = [
   new TokenRefusedError('secret reason'),
 ];
 
-/** RFC 6750 section 3: a challenge on one line, each parameter once, values without quotes inside. */
+/**
+ * RFC 6750 section 3: a challenge on one line, each parameter once, values without quotes inside.
+ */
 const CHALLENGE =
   /^Bearer( [a-z_]+="(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\.)*"(, [a-z_]+="(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\.)*")*)?$/;
 
-describe('refusalOf', () => {
+describe('errorResponseOf', () => {
   it('answers a request without a token with a challenge that has no error', () => {
-    const refusal = refusalOf(new MissingTokenError());
-    expect(refusal).toEqual({
+    const response = errorResponseOf(new MissingTokenError());
+    expect(response).toEqual({
       status: 401,
       headers: { 'WWW-Authenticate': 'Bearer' },
       body: { statusCode: 401, message: 'An access token is required', error: 'Unauthorized', code: 'token_missing' },
     });
-    expect(refusalOf(new MissingTokenError(), 'orders')?.headers).toEqual({
+    expect(errorResponseOf(new MissingTokenError(), 'orders')?.headers).toEqual({
       'WWW-Authenticate': 'Bearer realm="orders"',
     });
   });
 
   it.each(invalid)('answers %s with 401 invalid_token', (error) => {
-    const refusal = refusalOf(error, 'orders');
-    expect(refusal?.status).toBe(401);
-    expect(refusal?.headers['WWW-Authenticate']).toBe(
-      `Bearer realm="orders", error="invalid_token", error_description="${refusal?.body.message}"`,
+    const response = errorResponseOf(error, 'orders');
+    expect(response?.status).toBe(401);
+    expect(response?.headers['WWW-Authenticate']).toBe(
+      `Bearer realm="orders", error="invalid_token", error_description="${response?.body.message}"`,
     );
-    expect(refusal?.body).toEqual({
+    expect(response?.body).toEqual({
       statusCode: 401,
       message: expect.any(String),
       error: 'Unauthorized',
       code: error.code,
     });
-    expect(JSON.stringify(refusal)).not.toMatch(/secret|kid/);
+    expect(JSON.stringify(response)).not.toMatch(/secret|kid/);
   });
 
   it('answers two tokens with 400 invalid_request', () => {
-    expect(refusalOf(new AmbiguousTokenError())).toEqual({
+    expect(errorResponseOf(new AmbiguousTokenError())).toEqual({
       status: 400,
       headers: {
         'WWW-Authenticate':
@@ -82,7 +84,7 @@ describe('refusalOf', () => {
   });
 
   it('answers a missing scope with 403 and the scopes', () => {
-    expect(refusalOf(new InsufficientScopeError(['orders:read', 'orders:write']))).toEqual({
+    expect(errorResponseOf(new InsufficientScopeError(['orders:read', 'orders:write']))).toEqual({
       status: 403,
       headers: {
         'WWW-Authenticate':
@@ -108,7 +110,7 @@ describe('refusalOf', () => {
   ])('answers an outage with 503, no challenge and whole seconds: %s ms', (milliseconds, seconds) => {
     for (const Fault of [JwksConnectionError, InvalidJwkSetError]) {
       const error = new Fault('GET https://internal.example/keys failed', { retryAfter: milliseconds });
-      expect(refusalOf(error, 'orders')).toEqual({
+      expect(errorResponseOf(error, 'orders')).toEqual({
         status: 503,
         headers: { 'Retry-After': seconds },
         body: {
@@ -124,7 +126,7 @@ describe('refusalOf', () => {
   it.each([new JwksConfigurationError('bad'), new TypeError('bug'), undefined, null, 'text', {}])(
     'has no answer for %s',
     (error) => {
-      expect(refusalOf(error)).toBeUndefined();
+      expect(errorResponseOf(error)).toBeUndefined();
     },
   );
 
@@ -132,36 +134,36 @@ describe('refusalOf', () => {
     class Banned extends TokenError {
       override readonly code = 'secret_list';
     }
-    expect(refusalOf(new Banned('x'))?.body.code).toBe('token_refused');
+    expect(errorResponseOf(new Banned('x'))?.body.code).toBe('token_refused');
     class Odd extends TokenError {
       override readonly code = 'constructor';
     }
-    expect(refusalOf(new Odd('x'))?.body.code).toBe('token_refused');
+    expect(errorResponseOf(new Odd('x'))?.body.code).toBe('token_refused');
   });
 
   it('keeps any realm inside its quotes', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (realm) => {
         for (const error of [new MissingTokenError(), new TokenExpiredError(), new InsufficientScopeError(['a'])]) {
-          expect(refusalOf(error, realm)?.headers['WWW-Authenticate']).toMatch(CHALLENGE);
+          expect(errorResponseOf(error, realm)?.headers['WWW-Authenticate']).toMatch(CHALLENGE);
         }
       }),
     );
-    expect(refusalOf(new MissingTokenError(), 'a"b\\c\r\nSet-Cookie: x')?.headers).toEqual({
+    expect(errorResponseOf(new MissingTokenError(), 'a"b\\c\r\nSet-Cookie: x')?.headers).toEqual({
       'WWW-Authenticate': 'Bearer realm="a\\"b\\\\c??Set-Cookie: x"',
     });
   });
 });
 
 describe('httpExceptionOf', () => {
-  const exceptionOf = (error: Error): HttpException => httpExceptionOf(refusalOf(error)!, error);
+  const exceptionOf = (error: Error): HttpException => httpExceptionOf(errorResponseOf(error)!, error);
 
   it('is the exception that Nest has for the status, with the very body and the fault as its cause', () => {
     const error = new TokenExpiredError();
     const exception = exceptionOf(error);
     expect(exception).toBeInstanceOf(UnauthorizedException);
     expect(exception.getStatus()).toBe(401);
-    expect(exception.getResponse()).toEqual(refusalOf(error)?.body);
+    expect(exception.getResponse()).toEqual(errorResponseOf(error)?.body);
     expect(exception.cause).toBe(error);
   });
 

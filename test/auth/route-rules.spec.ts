@@ -1,6 +1,6 @@
 import type { JWTPayload } from 'jose';
 import { describe, expect, it } from 'vitest';
-import { judgeRoute as judgeNow, scopesOf } from '../../lib/auth/route-rules.js';
+import { authorizeRoute as judgeNow, scopesOf } from '../../lib/auth/route-rules.js';
 import type { ScopesFrom } from '../../lib/auth/verification.js';
 import type { AuthenticatedOptions } from '../../lib/auth/route-options.js';
 
@@ -8,7 +8,7 @@ const CLAIM = (claim: string) => expect.objectContaining({ code: 'claim_invalid'
 const SCOPE = (...scopes: string[]) => expect.objectContaining({ code: 'insufficient_scope', scopes });
 
 /** What is thrown at once counts as a rejection. */
-const judgeRoute = async (...asked: Parameters<typeof judgeNow>): Promise<void> => judgeNow(...asked);
+const authorizeRoute = async (...asked: Parameters<typeof judgeNow>): Promise<void> => judgeNow(...asked);
 
 describe('scopesOf', () => {
   it.each([
@@ -46,14 +46,16 @@ describe('scopesOf', () => {
 
   it('finds none where the function throws, and keeps why', async () => {
     const thrown = new TypeError('roles is undefined');
-    const judged = judgeRoute({}, { scopes: ['a'] }, () => {
+    const judged = authorizeRoute({}, { scopes: ['a'] }, () => {
       throw thrown;
     });
     await expect(judged).rejects.toMatchObject({ code: 'insufficient_scope', scopes: ['a'], cause: thrown });
   });
 
   it('names no cause where there is none', async () => {
-    const error: unknown = await Promise.resolve(judgeRoute({}, { scopes: ['a'] })).catch((fault: unknown) => fault);
+    const error: unknown = await Promise.resolve(authorizeRoute({}, { scopes: ['a'] })).catch(
+      (fault: unknown) => fault,
+    );
     expect(error).toMatchObject({ code: 'insufficient_scope' });
     expect(Object.hasOwn(error as object, 'cause')).toBe(false);
   });
@@ -62,7 +64,7 @@ describe('scopesOf', () => {
     const from = () => {
       throw new Error('asked');
     };
-    await expect(judgeRoute({ org: 'acme' }, { claims: { org: 'acme' } }, from)).resolves.toBeUndefined();
+    await expect(authorizeRoute({ org: 'acme' }, { claims: { org: 'acme' } }, from)).resolves.toBeUndefined();
   });
 
   it('does not read what an object inherits', () => {
@@ -70,14 +72,14 @@ describe('scopesOf', () => {
   });
 });
 
-describe('judgeRoute', () => {
-  const judge = (claims: object, options: AuthenticatedOptions) => judgeRoute(claims as JWTPayload, options);
+describe('authorizeRoute', () => {
+  const judge = (claims: object, options: AuthenticatedOptions) => authorizeRoute(claims as JWTPayload, options);
 
   it.each<[object, AuthenticatedOptions]>([
     [{}, {}],
     [{ scope: 'a b c' }, { scopes: ['a', 'c'] }],
-    [{ scope: 'b' }, { anyScope: ['a', 'b'] }],
-    [{ scope: 'a c' }, { scopes: ['a'], anyScope: ['b', 'c'] }],
+    [{ scope: 'b' }, { anyOfScopes: ['a', 'b'] }],
+    [{ scope: 'a c' }, { scopes: ['a'], anyOfScopes: ['b', 'c'] }],
     [{ org: 'acme' }, { claims: { org: 'acme' } }],
     [{ groups: ['x', 'acme'] }, { claims: { groups: 'acme' } }],
     [{ verified: true }, { claims: { verified: true } }],
@@ -103,8 +105,10 @@ describe('judgeRoute', () => {
   });
 
   it('misses any of the scopes of which one is enough, and names all', async () => {
-    await expect(judge({ scope: 'a' }, { scopes: ['a'], anyScope: ['b', 'c'] })).rejects.toEqual(SCOPE('a', 'b', 'c'));
-    await expect(judge({ scope: 'ab' }, { anyScope: ['a', 'b'] })).rejects.toEqual(SCOPE('a', 'b'));
+    await expect(judge({ scope: 'a' }, { scopes: ['a'], anyOfScopes: ['b', 'c'] })).rejects.toEqual(
+      SCOPE('a', 'b', 'c'),
+    );
+    await expect(judge({ scope: 'ab' }, { anyOfScopes: ['a', 'b'] })).rejects.toEqual(SCOPE('a', 'b'));
   });
 
   it.each<[object, AuthenticatedOptions]>([

@@ -51,7 +51,7 @@ describe('events', () => {
         type: 'refresh.failed',
         issuer,
         duration: 0,
-        because: 'missing',
+        trigger: 'missing',
         code: 'jwks_invalid',
         reason: 'Not JSON',
         retryIn: 1_000,
@@ -92,7 +92,7 @@ describe('events', () => {
     await settle();
     publish(other, '"1"');
     await clock.pass('1m');
-    await other.cache.refresh({ seen: undefined, because: 'requested' });
+    await other.cache.refresh({ seen: undefined, trigger: 'requested' });
     await settle();
     await refreshed(made);
     expect(made.tellings('set.loaded').at(-1)).toMatchObject({ from: 'store' });

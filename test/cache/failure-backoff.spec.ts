@@ -58,14 +58,14 @@ describe('FailureBackoff', () => {
     const last = fault();
     backoff.failed(last);
     await clock.pass(400);
-    const refusal = backoff.refusal();
-    expect(refusal).toMatchObject({ code: 'jwks_unavailable', retryAfter: 600 });
-    expect(refusal.cause).toBe(last);
+    const toError = backoff.toError();
+    expect(toError).toMatchObject({ code: 'jwks_unavailable', retryAfter: 600 });
+    expect(toError.cause).toBe(last);
   });
 
   it('refuses as what still holds: a source that answered with junk is not one that is away', () => {
     const backoff = new FailureBackoff(new ManualClock(), () => 1);
     backoff.failed(new InvalidJwkSetError('Not JSON'));
-    expect(backoff.refusal()).toMatchObject({ name: 'InvalidJwkSetError', retryAfter: 1_000 });
+    expect(backoff.toError()).toMatchObject({ name: 'InvalidJwkSetError', retryAfter: 1_000 });
   });
 });

@@ -1,6 +1,6 @@
 import { createCache } from 'cache-manager';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { StoreLike } from '../../lib/cache/jwk-set-store.js';
+import type { JwksStore } from '../../lib/cache/jwk-set-store.js';
 import { HostileStore } from '../support/hostile-store.js';
 import { testKey, type TestKey } from '../support/keys.js';
 import { ManualClock, settle } from '../support/manual-clock.js';
@@ -33,7 +33,7 @@ interface FleetRig {
   readonly processes: Rig[];
 }
 
-function fleet(store: StoreLike | undefined, clock: ManualClock, options: RigOptions = {}): FleetRig {
+function fleet(store: JwksStore | undefined, clock: ManualClock, options: RigOptions = {}): FleetRig {
   const source = new ScriptedSource(clock);
   source.publishes([key]);
   source.latency = 50;
@@ -42,7 +42,10 @@ function fleet(store: StoreLike | undefined, clock: ManualClock, options: RigOpt
   return { clock, source, processes: Array.from({ length: PROCESSES }, () => rig(common)) };
 }
 
-/** Steady traffic on every process; answers with the look-ups that failed and those that did not get a key at once. */
+/**
+ * Steady traffic on every process; answers with the look-ups that failed and those that did not get
+ * a key at once.
+ */
 async function traffic({ clock, processes }: FleetRig, duration: number, kid = 'a') {
   const seen = { failed: 0, waited: 0 };
   for (let passed = 0; passed < duration; passed += 10) {
@@ -58,7 +61,7 @@ async function traffic({ clock, processes }: FleetRig, duration: number, kid = '
 }
 
 describe('a fleet of eight processes on one store, with an endpoint that takes 50 ms', () => {
-  it.each<[string, (clock: ManualClock) => StoreLike]>([
+  it.each<[string, (clock: ManualClock) => JwksStore]>([
     ['a cache-manager cache', () => createCache()],
     ['a store in which claims lapse', (clock) => new HostileStore(clock)],
   ])('asks the identity provider at most 1.5 times per life of a set: %s', async (_, storeOf) => {

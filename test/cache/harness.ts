@@ -1,6 +1,6 @@
 import type { JwkSetCacheSettings } from '../../lib/cache/jwk-set-cache.js';
 import { JwkSetCache } from '../../lib/cache/jwk-set-cache.js';
-import { JwkSetStore, type StoreLike } from '../../lib/cache/jwk-set-store.js';
+import { JwkSetStore, type JwksStore } from '../../lib/cache/jwk-set-store.js';
 import { JwksEvents, type JwksEvent, type JwksEventType } from '../../lib/core/events.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { ScriptedSource } from '../support/scripted-source.js';
@@ -18,8 +18,8 @@ export const SETTINGS: JwkSetCacheSettings = {
   refreshAhead: 0.8,
   staleIfError: 24 * HOUR,
   deadline: 10 * SECOND,
-  keep: true,
-  unknownKid: { refetches: 3, per: 30 * SECOND },
+  enabled: true,
+  refetchLimit: { burst: 3, every: 5 * SECOND },
   issuer: 'https://id.example.com/',
 };
 
@@ -35,9 +35,12 @@ export interface Rig {
 export interface RigOptions extends Partial<JwkSetCacheSettings> {
   clock?: ManualClock;
   source?: ScriptedSource;
-  store?: StoreLike;
+  store?: JwksStore;
   integrityKey?: string;
-  /** 1, unless told otherwise: whole backoff delays, the whole jitter, so a set of 10 minutes ages from 7.2 on. */
+  /**
+   * 1, unless told otherwise: whole backoff delays, the whole jitter, so a set of 10 minutes ages
+   * from 7.2 on.
+   */
   random?: () => number;
 }
 
@@ -57,7 +60,7 @@ export function rig(options: RigOptions = {}): Rig {
 }
 
 export function storeOf(
-  cache: StoreLike,
+  cache: JwksStore,
   parts: { clock: ManualClock; events?: JwksEvents; integrityKey?: string | undefined; issuer?: string; uri?: string },
 ): JwkSetStore {
   const { clock, events = new JwksEvents(), integrityKey, issuer = 'https://id.example.com/' } = parts;

@@ -1,12 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { StoreLike } from '../../lib/cache/jwk-set-store.js';
+import type { JwksStore } from '../../lib/cache/jwk-set-store.js';
 import { HostileStore } from '../support/hostile-store.js';
 import { testKey, type TestKey } from '../support/keys.js';
 import { ManualClock, settle } from '../support/manual-clock.js';
 import { rig, watch, type Rig } from './harness.js';
 
 /** Answers when it is told to: with what it held when it was asked. */
-class LateStore implements StoreLike {
+class LateStore implements JwksStore {
   private waiting: (() => void)[] = [];
 
   constructor(private readonly store: HostileStore) {}
@@ -51,7 +51,7 @@ describe('What the store answers when nobody waits for it any more', () => {
     await clock.pass('250ms');
     expect(first.error).toMatchObject({ code: 'jwks_unavailable' });
     await late.answers();
-    expect(restarted.cache.held()?.get('a')).toBeDefined();
+    expect(restarted.cache.current()?.get('a')).toBeDefined();
     expect(restarted.tellings('set.loaded')).toMatchObject([{ from: 'store' }]);
     expect(restarted.source.loads).toBe(1);
   });
@@ -61,7 +61,7 @@ describe('What the store answers when nobody waits for it any more', () => {
     const first = watch(restarted.cache.get());
     await clock.pass('1s');
     await late.answers();
-    expect(restarted.cache.held()?.get('a')).toBeDefined();
+    expect(restarted.cache.current()?.get('a')).toBeDefined();
     await clock.pass('10s');
     expect(first.value?.get('a')).toBeDefined();
   });
@@ -74,7 +74,7 @@ describe('What the store answers when nobody waits for it any more', () => {
     await clock.pass('250ms');
     expect(first.value?.get('b')).toBeDefined();
     await late.answers();
-    expect(restarted.cache.held()).toBe(first.value);
+    expect(restarted.cache.current()).toBe(first.value);
   });
 
   it('is dropped once the cache is closed', async () => {

@@ -116,8 +116,8 @@ describe('stateAt', () => {
   it.each([
     [0, 'fresh'],
     [79, 'fresh'],
-    [80, 'ageing'],
-    [99, 'ageing'],
+    [80, 'refresh-due'],
+    [99, 'refresh-due'],
     [100, 'stale'],
     [299, 'stale'],
     [300, 'expired'],
@@ -131,12 +131,12 @@ describe('stateAt', () => {
   });
 
   it('has no stale service where that was ended', () => {
-    expect(stateAt(withoutStaleness(lifetime), 99)).toBe('ageing');
+    expect(stateAt(withoutStaleness(lifetime), 99)).toBe('refresh-due');
     expect(stateAt(withoutStaleness(lifetime), 100)).toBe('expired');
   });
 
   it('goes one way as time passes', () => {
-    const order = ['fresh', 'ageing', 'stale', 'expired'];
+    const order = ['fresh', 'refresh-due', 'stale', 'expired'];
     const moments = fc.array(fc.integer({ min: 0, max: 1e9 }), { minLength: 2 });
     fc.assert(
       fc.property(policies, hints, moments, (allowed, said, times) => {

@@ -112,10 +112,10 @@ describe('attempts during an outage', () => {
     const { cache, source, clock, tellings } = rig();
     for (let failure = 0; failure < 4; failure += 1) {
       source.fails();
-      await cache.refresh({ seen: undefined, because: 'requested' }).catch(() => undefined);
+      await cache.refresh({ seen: undefined, trigger: 'requested' }).catch(() => undefined);
     }
     source.publishes([key]);
-    await cache.refresh({ seen: undefined, because: 'requested' });
+    await cache.refresh({ seen: undefined, trigger: 'requested' });
     source.fails();
     await clock.pass('10m');
     await cache.get();
@@ -150,7 +150,7 @@ describe('a process that starts during an outage', () => {
     }
     source.publishes([key]);
     const returned = clock.monotonic();
-    while (!cache.held()) {
+    while (!cache.current()) {
       await find(made).catch(() => undefined);
       await clock.pass(50);
     }

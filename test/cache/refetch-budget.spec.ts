@@ -4,38 +4,45 @@ import { RefetchBudget } from '../../lib/cache/refetch-budget.js';
 import { ManualClock } from '../support/manual-clock.js';
 
 describe('RefetchBudget', () => {
-  it('gives as many refetches as it has, and each back when its span has passed', async () => {
+  it('gives a burst at once and then one refetch per interval', async () => {
     const clock = new ManualClock();
-    const budget = new RefetchBudget({ refetches: 2, per: 1_000 }, clock);
-    expect(budget.take()).toBe(true);
-    await clock.pass(400);
-    expect([budget.take(), budget.take()]).toEqual([true, false]);
-    await clock.pass(599);
+    const budget = new RefetchBudget({ burst: 2, every: 1_000 }, clock);
+    expect([budget.take(), budget.take(), budget.take()]).toEqual([true, true, false]);
+    await clock.pass(999);
     expect(budget.take()).toBe(false);
+    expect(budget.timeLeft).toBe(1);
     await clock.pass(1);
     expect([budget.take(), budget.take()]).toEqual([true, false]);
-    await clock.pass(400);
-    expect([budget.take(), budget.take()]).toEqual([true, false]);
+    await clock.pass(2_000);
+    expect([budget.take(), budget.take(), budget.take()]).toEqual([true, true, false]);
+  });
+
+  it('holds no more than a burst however long it rests', async () => {
+    const clock = new ManualClock();
+    const budget = new RefetchBudget({ burst: 3, every: 1_000 }, clock);
+    await clock.pass('1h');
+    expect([1, 2, 3, 4].map(() => budget.take())).toEqual([true, true, true, false]);
   });
 
   it('gives none where none is allowed', () => {
-    expect(new RefetchBudget({ refetches: 0, per: 1_000 }, new ManualClock()).take()).toBe(false);
+    expect(new RefetchBudget({ burst: 0, every: 1_000 }, new ManualClock()).take()).toBe(false);
   });
 
-  it('never gives more within any span, and always one where fewer were given', async () => {
+  it('agrees with a bucket that is filled step by step', async () => {
     const steps = fc.array(fc.integer({ min: 0, max: 700 }), { maxLength: 60 });
     await fc.assert(
-      fc.asyncProperty(steps, fc.integer({ min: 1, max: 4 }), async (pauses, refetches) => {
+      fc.asyncProperty(steps, fc.integer({ min: 1, max: 4 }), async (pauses, burst) => {
         let now = 0;
         const clock = Object.assign(new ManualClock(), { monotonic: () => now });
-        const budget = new RefetchBudget({ refetches, per: 1_000 }, clock);
-        const given: number[] = [];
+        const budget = new RefetchBudget({ burst, every: 1_000 }, clock);
+        let level = burst;
         for (const pause of pauses) {
           now += pause;
-          const recent = given.filter((moment) => now - moment < 1_000).length;
-          const isGiven = budget.take();
-          expect(isGiven).toBe(recent < refetches);
-          if (isGiven) given.push(now);
+          level = Math.min(burst, level + pause / 1_000);
+          // Sums of thousandths are not exact.
+          const expected = level >= 1 - 1e-9;
+          expect(budget.take()).toBe(expected);
+          if (expected) level -= 1;
         }
       }),
     );
@@ -43,7 +50,7 @@ describe('RefetchBudget', () => {
 
   it('remembers absent kids of one set for 30 seconds, by kid and algorithm', async () => {
     const clock = new ManualClock();
-    const budget = new RefetchBudget({ refetches: 3, per: 1_000 }, clock);
+    const budget = new RefetchBudget({ burst: 3, every: 1_000 }, clock);
     const set = {};
     budget.rememberAbsent(set, 'k', 'RS256');
     budget.rememberAbsent(set, undefined, 'ES256');
@@ -58,7 +65,7 @@ describe('RefetchBudget', () => {
   });
 
   it('forgets them with the set that lacked them', () => {
-    const budget = new RefetchBudget({ refetches: 3, per: 1_000 }, new ManualClock());
+    const budget = new RefetchBudget({ burst: 3, every: 1_000 }, new ManualClock());
     const [first, second] = [{}, {}];
     budget.rememberAbsent(first, 'a', 'RS256');
     expect(budget.isAbsent(second, 'a', 'RS256')).toBe(false);
@@ -68,7 +75,7 @@ describe('RefetchBudget', () => {
   });
 
   it('G9: remembers a thousand and no more', () => {
-    const budget = new RefetchBudget({ refetches: 3, per: 1_000 }, new ManualClock());
+    const budget = new RefetchBudget({ burst: 3, every: 1_000 }, new ManualClock());
     const set = {};
     for (let index = 0; index < 1_500; index += 1) budget.rememberAbsent(set, `k${index}`, 'RS256');
     const remembered = Array.from({ length: 1_500 }, (_, index) => budget.isAbsent(set, `k${index}`, 'RS256'));

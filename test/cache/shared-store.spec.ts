@@ -50,7 +50,7 @@ describe('what a process stores', () => {
     for (let round = 1; round < 4; round += 1) {
       await clock.pass('8m');
       const before = (store.sets[0] as StoredEntry).fetchedAt;
-      cache.held();
+      cache.current();
       await settle();
       expect((store.sets[0] as StoredEntry).fetchedAt).toBe(before + 8 * MINUTE);
     }
@@ -63,7 +63,7 @@ describe('what a process stores', () => {
   ])('leaves out a set that %s', async (_, hints) => {
     const { cache } = await filled({}, hints);
     expect(store.sets).toEqual([]);
-    expect(cache.held()).toBeDefined();
+    expect(cache.current()).toBeDefined();
   });
 
   it('holds a set whose headers are not respected', async () => {
@@ -77,7 +77,7 @@ describe('what a process stores', () => {
     await made.cache.get();
     await settle();
     store.set = () => new Promise(() => undefined);
-    const asked = watch(made.cache.refresh({ seen: undefined, because: 'requested' }));
+    const asked = watch(made.cache.refresh({ seen: undefined, trigger: 'requested' }));
     await settle();
     expect(asked.settled).toBe(true);
   });
@@ -94,7 +94,7 @@ describe('a process that finds a set in the store', () => {
     expect(second.told).toMatchObject([{ type: 'set.loaded', from: 'store', keys: 1 }]);
     expect(second.cache.status()).toMatchObject({ state: 'fresh', counters: { storeReads: 1 } });
     await clock.pass('3m');
-    expect(second.cache.held()).toBeDefined();
+    expect(second.cache.current()).toBeDefined();
     await settle();
     expect(second.source.loads).toBe(1);
   });
@@ -112,7 +112,7 @@ describe('a process that finds a set in the store', () => {
     second.source.publishes([key]);
     await second.cache.get();
     await settle();
-    second.cache.held();
+    second.cache.current();
     await settle();
     expect(second.source.requests[0]?.previous).toMatchObject({ etag: '"1"', origin: 'scripted' });
   });
@@ -177,13 +177,13 @@ describe('a process whose set another one has replaced', () => {
     await second.cache.get();
     await clock.pass('7m');
     first.source.publishes([key, next]);
-    await first.cache.refresh({ seen: undefined, because: 'requested' });
+    await first.cache.refresh({ seen: undefined, trigger: 'requested' });
     await settle();
-    expect(second.cache.held()?.get('b')).toBeUndefined();
+    expect(second.cache.current()?.get('b')).toBeUndefined();
     await settle();
-    expect(second.cache.held()?.get('b')).toBeDefined();
+    expect(second.cache.current()?.get('b')).toBeDefined();
     expect(second.source.loads).toBe(0);
-    expect(second.cache.held()?.get('a')).toBeDefined();
+    expect(second.cache.current()?.get('a')).toBeDefined();
   });
 
   it('finds a rotated key there on its first use, without a fetch', async () => {
@@ -196,15 +196,15 @@ describe('a process whose set another one has replaced', () => {
     await settle();
     expect((await find(second, 'b')).kid).toBe('b');
     expect(second.source.loads).toBe(0);
-    expect(second.cache.held()?.get('a')).toBe(before);
+    expect(second.cache.current()?.get('a')).toBe(before);
   });
 
   it('asks the source where the newer set has not got the key either', async () => {
     const first = await filled();
-    const second = start({ unknownKid: { refetches: 1, per: MINUTE } });
+    const second = start({ refetchLimit: { burst: 1, every: MINUTE } });
     await second.cache.get();
     await clock.pass('1s');
-    await first.cache.refresh({ seen: undefined, because: 'requested' });
+    await first.cache.refresh({ seen: undefined, trigger: 'requested' });
     await settle();
     second.source.publishes([key, next]);
     expect((await find(second, 'b')).kid).toBe('b');
@@ -216,18 +216,18 @@ describe('a process whose set another one has replaced', () => {
     const second = start();
     const seen = await second.cache.get();
     await clock.pass('1s');
-    await first.cache.refresh({ seen: undefined, because: 'requested' });
+    await first.cache.refresh({ seen: undefined, trigger: 'requested' });
     await settle();
     await clock.pass('1s');
     const replaced = { ...next, jwk: { ...next.jwk, kid: 'a' } };
     second.source.publishes([replaced]);
-    const refreshed = await second.cache.refresh({ seen, because: 'bad-signature' });
+    const refreshed = await second.cache.refresh({ seen, trigger: 'bad-signature' });
     expect(refreshed.get('a')).not.toBe(seen.get('a'));
     expect(second.source.loads).toBe(1);
     await settle();
     await clock.pass('1s');
     const current = await first.cache.get();
-    expect((await first.cache.refresh({ seen: current, because: 'bad-signature' })).get('a')).not.toBe(
+    expect((await first.cache.refresh({ seen: current, trigger: 'bad-signature' })).get('a')).not.toBe(
       current.get('a'),
     );
     expect(first.source.loads).toBe(2);
@@ -235,14 +235,14 @@ describe('a process whose set another one has replaced', () => {
 
   it('does not take the same keys for new material because other entries were dropped', async () => {
     const first = await filled();
-    const second = start({ unknownKid: { refetches: 1, per: MINUTE } });
+    const second = start({ refetchLimit: { burst: 1, every: MINUTE } });
     second.source.publishesDocument({ keys: [key.jwk, { kty: 'new' }] });
-    const seen = await second.cache.refresh({ seen: undefined, because: 'requested' });
+    const seen = await second.cache.refresh({ seen: undefined, trigger: 'requested' });
     await clock.pass('1s');
-    await first.cache.refresh({ seen: undefined, because: 'requested' });
+    await first.cache.refresh({ seen: undefined, trigger: 'requested' });
     await settle();
     second.source.publishes([{ ...next, jwk: { ...next.jwk, kid: 'a' } }]);
-    const refreshed = await second.cache.refresh({ seen, because: 'bad-signature' });
+    const refreshed = await second.cache.refresh({ seen, trigger: 'bad-signature' });
     expect(refreshed.get('a')).not.toBe(seen.get('a'));
   });
 
@@ -250,7 +250,7 @@ describe('a process whose set another one has replaced', () => {
     await filled();
     const second = start();
     second.source.publishes([key]);
-    await second.cache.refresh({ seen: undefined, because: 'requested' });
+    await second.cache.refresh({ seen: undefined, trigger: 'requested' });
     expect(second.source.loads).toBe(1);
   });
 
@@ -260,9 +260,9 @@ describe('a process whose set another one has replaced', () => {
       const made = await filled();
       clock.jump(jump);
       made.source.publishes([next]);
-      const seen = await made.cache.refresh({ seen: made.cache.held(), because: 'bad-signature' });
+      const seen = await made.cache.refresh({ seen: made.cache.current(), trigger: 'bad-signature' });
       await settle();
-      expect(await made.cache.refresh({ seen, because: 'bad-signature' })).toBe(seen);
+      expect(await made.cache.refresh({ seen, trigger: 'bad-signature' })).toBe(seen);
       await settle();
       const restarted = start();
       restarted.source.fails();
@@ -276,14 +276,14 @@ describe('a process whose set another one has replaced', () => {
     await clock.pass('1m');
     const second = start();
     second.source.publishes([key, next]);
-    await second.cache.refresh({ seen: undefined, because: 'requested' });
+    await second.cache.refresh({ seen: undefined, trigger: 'requested' });
     await settle();
     store.entries.set(entryKeyOf(), old);
     await clock.pass('8m');
     second.source.fails();
-    second.cache.held();
+    second.cache.current();
     await settle();
-    expect(second.cache.held()?.get('b')).toBeDefined();
+    expect(second.cache.current()?.get('b')).toBeDefined();
     expect(second.source.loads).toBe(2);
   });
 });
@@ -343,7 +343,7 @@ describe('a store', () => {
     made.source.publishes([key]);
     expect((await find(made, 'a')).kid).toBe('a');
     await clock.pass('8m');
-    expect(made.cache.held()).toBeDefined();
+    expect(made.cache.current()).toBeDefined();
     await settle();
     expect(made.cache.status().state).toBe('fresh');
     expect(made.cache.status().counters.storeFailures).toBeGreaterThan(0);

@@ -18,7 +18,7 @@ const selector = (of: TestKey) => ({ kid: of.kid, alg: of.alg });
 describe('an empty cache', () => {
   it('holds nothing and starts nothing until it is asked', async () => {
     const { cache, source, clock } = rig();
-    expect(cache.held()).toBeUndefined();
+    expect(cache.current()).toBeUndefined();
     await clock.pass('1h');
     expect(source.loads).toBe(0);
     expect(cache.status().state).toBe('empty');
@@ -65,7 +65,7 @@ describe('an empty cache', () => {
     await cache.get().catch(() => undefined);
     source.publishes([key]);
     source.latency = 100;
-    const requested = watch(cache.refresh({ seen: undefined, because: 'requested' }));
+    const requested = watch(cache.refresh({ seen: undefined, trigger: 'requested' }));
     const asked = watch(cache.get());
     await clock.pass(100);
     expect(requested.value).toBeDefined();
@@ -85,7 +85,7 @@ describe('an empty cache', () => {
     expect(source.requests[0]?.signal.aborted).toBe(true);
     release();
     await settle();
-    expect(cache.held()).toBeUndefined();
+    expect(cache.current()).toBeUndefined();
     expect(clock.pending).toBe(0);
   });
 
@@ -124,7 +124,7 @@ describe('a fresh set', () => {
     source.publishes([key]);
     const set = await cache.get();
     await clock.pass(7.2 * MINUTE - 1);
-    expect(cache.held()).toBe(set);
+    expect(cache.current()).toBe(set);
     expect(cache.find(selector(key))).toBe(set.get('old'));
     expect(cache.findByKid('old')).toBe(set.get('old'));
     expect(source.loads).toBe(1);
@@ -138,7 +138,7 @@ describe('a fresh set', () => {
     await clock.pass(0.72 * 30 * MINUTE - 1);
     expect(cache.status().state).toBe('fresh');
     await clock.pass(2);
-    expect(cache.status().state).toBe('ageing');
+    expect(cache.status().state).toBe('refresh-due');
   });
 
   it('that never ages is never loaded again', async () => {
@@ -146,7 +146,7 @@ describe('a fresh set', () => {
     source.publishes([key], { maxAge: Number.POSITIVE_INFINITY });
     await cache.get();
     await clock.pass('10000d');
-    expect(cache.held()).toBeDefined();
+    expect(cache.current()).toBeDefined();
     expect(source.loads).toBe(1);
     expect(cache.status()).not.toHaveProperty('freshUntil');
   });
@@ -161,26 +161,26 @@ describe('a fresh set', () => {
     clock.jump(72 * HOUR);
     expect(cache.status().state).toBe('fresh');
     await clock.pass(2);
-    expect(cache.status().state).toBe('ageing');
+    expect(cache.status().state).toBe('refresh-due');
     clock.jump(-24 * HOUR);
     await clock.pass('25h');
     expect(cache.status().state).toBe('expired');
   });
 });
 
-describe('an ageing set', () => {
+describe('a set that is due for a refresh', () => {
   it('serves at once and is refreshed behind, by one load for all', async () => {
     const { cache, source, clock } = rig();
     source.publishes([key]);
     const set = await cache.get();
     await clock.pass('8m');
     source.latency = 500;
-    for (let index = 0; index < 100; index += 1) expect(cache.held()).toBe(set);
+    for (let index = 0; index < 100; index += 1) expect(cache.current()).toBe(set);
     await settle();
     expect(source.loads).toBe(2);
     await clock.pass(500);
     expect(cache.status().state).toBe('fresh');
-    expect(cache.held()).toBe(set);
+    expect(cache.current()).toBe(set);
     expect(source.loads).toBe(2);
   });
 
@@ -190,14 +190,16 @@ describe('an ageing set', () => {
     const set = await cache.get();
     await clock.pass('8m');
     source.fails();
-    expect(cache.held()).toBe(set);
+    expect(cache.current()).toBe(set);
     await settle();
-    for (let index = 0; index < 100; index += 1) expect(cache.held()).toBe(set);
+    for (let index = 0; index < 100; index += 1) expect(cache.current()).toBe(set);
     expect(source.loads).toBe(2);
-    expect(tellings('refresh.failed')).toMatchObject([{ because: 'ageing', code: 'jwks_unavailable', retryIn: 1_000 }]);
-    expect(tellings('refresh.skipped')).toMatchObject([{ because: 'ageing', reason: 'backoff' }]);
+    expect(tellings('refresh.failed')).toMatchObject([
+      { trigger: 'refresh-due', code: 'jwks_unavailable', retryIn: 1_000 },
+    ]);
+    expect(tellings('refresh.skipped')).toMatchObject([{ trigger: 'refresh-due', reason: 'backoff' }]);
     await clock.pass('1s');
-    cache.held();
+    cache.current();
     await settle();
     expect(source.loads).toBe(3);
   });
@@ -208,10 +210,10 @@ describe('an ageing set', () => {
     source.publishes([key]);
     const set = await cache.get();
     await clock.pass('8m');
-    cache.held();
+    cache.current();
     await settle();
     expect(source.requests[1]?.previous).toMatchObject({ set, origin: 'scripted', etag: '"1"' });
-    expect(cache.held()).toBe(set);
+    expect(cache.current()).toBe(set);
     expect(cache.status().state).toBe('fresh');
     expect(tellings('set.unchanged')).toHaveLength(1);
   });
@@ -221,7 +223,7 @@ describe('an ageing set', () => {
     source.etag = '"1"';
     source.publishes([key]);
     const set = await cache.get();
-    expect(await cache.refresh({ seen: set, because: 'requested' })).toBe(set);
+    expect(await cache.refresh({ seen: set, trigger: 'requested' })).toBe(set);
     expect(source.requests[1]).toMatchObject({ reload: true, previous: { etag: '"1"' } });
   });
 
@@ -234,7 +236,7 @@ describe('an ageing set', () => {
     await cache.get();
     for (let round = 0; round < 2; round += 1) {
       await clock.pass('8m');
-      cache.held();
+      cache.current();
       await settle();
     }
     expect(source.requests[2]?.previous).toMatchObject({ etag: '"1"', lastModified: 'then' });
@@ -254,7 +256,7 @@ describe('constant traffic over twenty lives of a set, with an endpoint that tak
     let fetchedAt = cache.status().fetchedAt;
     while (lives < 20) {
       await clock.pass(5 * SECOND);
-      if (!cache.held()) waited += 1;
+      if (!cache.current()) waited += 1;
       const seen = cache.status().fetchedAt;
       if (seen !== fetchedAt) lives += 1;
       fetchedAt = seen;
@@ -273,7 +275,7 @@ describe('a stale set', () => {
     await clock.pass('10m');
     source.publishes([next]);
     source.latency = 999;
-    expect(cache.held()).toBeUndefined();
+    expect(cache.current()).toBeUndefined();
     const asked = Array.from({ length: 50 }, () => watch(cache.get()));
     await clock.pass(998);
     expect(asked.some(({ settled }) => settled)).toBe(false);
@@ -297,18 +299,18 @@ describe('a stale set', () => {
     await clock.pass(1);
     expect(early.value).toBe(set);
     expect(late.value).toBe(set);
-    expect(cache.held()).toBe(set);
+    expect(cache.current()).toBe(set);
     expect(source.loads).toBe(2);
     expect(tellings('set.stale')).toMatchObject([{ timeLeft: 24 * HOUR - SECOND }]);
   });
 
-  it('counts that second from the start of the attempt, which may have been made while it was ageing', async () => {
+  it('counts that second from the start of the attempt, which may have been made while it was due for a refresh', async () => {
     const { cache, source, clock } = rig();
     source.publishes([key]);
     const set = await cache.get();
     await clock.pass(10 * MINUTE - 600);
     source.hangs();
-    expect(cache.held()).toBe(set);
+    expect(cache.current()).toBe(set);
     await clock.pass(700);
     const asked = watch(cache.get());
     await clock.pass(299);
@@ -324,11 +326,11 @@ describe('a stale set', () => {
     await clock.pass('10m');
     source.fails();
     await expect(cache.get()).resolves.toBe(set);
-    for (let index = 0; index < 100; index += 1) expect(cache.held()).toBe(set);
+    for (let index = 0; index < 100; index += 1) expect(cache.current()).toBe(set);
     expect(cache.find(selector(key))).toBe(set.get('old'));
     expect(source.loads).toBe(2);
     await clock.pass('1s');
-    expect(cache.held()).toBeUndefined();
+    expect(cache.current()).toBeUndefined();
     await expect(cache.find(selector(key))).resolves.toBe(set.get('old'));
     expect(source.loads).toBe(3);
   });
@@ -374,9 +376,9 @@ describe('an expired set', () => {
     await cache.get();
     source.fails();
     await clock.pass(10 * MINUTE - 1);
-    expect(cache.held()).toBeDefined();
+    expect(cache.current()).toBeDefined();
     await clock.pass(2 * SECOND);
-    expect(cache.held()).toBeUndefined();
+    expect(cache.current()).toBeUndefined();
     await expect(cache.get()).rejects.toThrow(JwksConnectionError);
     expect(cache.status().state).toBe('expired');
   });
@@ -398,15 +400,15 @@ describe('a set that lost all its usable keys', () => {
     const set = await cache.get();
     await clock.pass('8m');
     source.publishesDocument({ keys: [] });
-    expect(cache.held()).toBe(set);
+    expect(cache.current()).toBe(set);
     await settle();
     expect(tellings('set.rejected')).toHaveLength(1);
     source.fails();
     await clock.pass(2 * MINUTE - 1);
-    expect(cache.held()).toBe(set);
+    expect(cache.current()).toBe(set);
     await settle();
     await clock.pass(1);
-    expect(cache.held()).toBeUndefined();
+    expect(cache.current()).toBeUndefined();
     await expect(cache.get()).rejects.toThrow(JwksConnectionError);
     source.publishes([key]);
     await clock.pass('1m');
@@ -439,12 +441,12 @@ describe('close', () => {
     const closed = { code: 'jwks_unavailable', message: expect.stringContaining('closed'), retryable: false };
     expect(waiting.error).toMatchObject(closed);
     expect(source.requests[0]?.signal.aborted).toBe(true);
-    expect(cache.held()).toBeUndefined();
+    expect(cache.current()).toBeUndefined();
     await expect(cache.get()).rejects.toMatchObject(closed);
     await expect(cache.find(selector(key)) as Promise<unknown>).rejects.toMatchObject(closed);
     await expect(cache.findByKid('old') as Promise<unknown>).rejects.toMatchObject(closed);
-    await expect(cache.refresh({ seen: undefined, because: 'requested' })).rejects.toMatchObject(closed);
-    await expect(cache.refresh({ seen: undefined, because: 'bad-signature' })).rejects.toMatchObject(closed);
+    await expect(cache.refresh({ seen: undefined, trigger: 'requested' })).rejects.toMatchObject(closed);
+    await expect(cache.refresh({ seen: undefined, trigger: 'bad-signature' })).rejects.toMatchObject(closed);
     await expect(cache.prefetch()).rejects.toMatchObject(closed);
     await expect(cache.fetchDocument()).rejects.toMatchObject(closed);
     expect(source.loads).toBe(1);
@@ -474,8 +476,8 @@ describe('close', () => {
     const set = await cache.get();
     cache.close();
     cache.close();
-    expect(cache.held()).toBeUndefined();
-    await expect(cache.refresh({ seen: set, because: 'bad-signature' })).rejects.toThrow('closed');
+    expect(cache.current()).toBeUndefined();
+    await expect(cache.refresh({ seen: set, trigger: 'bad-signature' })).rejects.toThrow('closed');
   });
 });
 
@@ -493,7 +495,7 @@ describe('prefetch', () => {
     const { cache, source, tellings } = rig();
     source.fails(new JwksConnectionError('HTTP 500'));
     await expect(cache.prefetch()).rejects.toThrow('HTTP 500');
-    expect(tellings('refresh.failed')).toMatchObject([{ because: 'prefetch' }]);
+    expect(tellings('refresh.failed')).toMatchObject([{ trigger: 'prefetch' }]);
   });
 });
 
@@ -505,7 +507,7 @@ describe('fetchDocument', () => {
     await cache.fetchDocument();
     expect(document.keys).toHaveLength(1);
     expect(source.loads).toBe(2);
-    expect(cache.held()).toBeUndefined();
+    expect(cache.current()).toBeUndefined();
     expect(told).toEqual([]);
   });
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
   entryKey,
-  judgeEntry,
+  parseEntry,
   serializeEntry,
   type EntryOwner,
   type StoredEntry,
@@ -73,14 +73,14 @@ describe('a stored entry', () => {
   });
 
   it('comes back as it went', () => {
-    const { set, ...rest } = judgeEntry(throughJson(stored), owner, now, never) as StoreEntry;
+    const { set, ...rest } = parseEntry(throughJson(stored), owner, now, never) as StoreEntry;
     expect(rest).toEqual({ ...entry, set: undefined });
     expect(set.toJSON()).toEqual(entry.set.toJSON());
   });
 
   it('is not looked at further where it is not newer', () => {
-    expect(judgeEntry(stored, owner, now, entry.fetchedAt)).toBeUndefined();
-    expect(judgeEntry(stored, owner, now, entry.fetchedAt - 1)).toHaveProperty('set');
+    expect(parseEntry(stored, owner, now, entry.fetchedAt)).toBeUndefined();
+    expect(parseEntry(stored, owner, now, entry.fetchedAt - 1)).toHaveProperty('set');
   });
 
   it.each<[string, (value: StoredEntry) => unknown, string]>([
@@ -107,12 +107,12 @@ describe('a stored entry', () => {
     ['a set of junk', (value) => ({ ...value, jwks: { keys: [null, 1] } }), 'no usable JWK Set'],
     ['an empty set', (value) => ({ ...value, jwks: { keys: [] } }), 'no usable JWK Set'],
   ])('is not used with %s', (_, change, reason) => {
-    const judged = judgeEntry(change(stored), owner, now, never);
+    const judged = parseEntry(change(stored), owner, now, never);
     expect(judged).toEqual({ reason: expect.stringContaining(reason), tampered: false });
   });
 
   it('loses an etag that is no header value, and stays', () => {
-    const judged = judgeEntry({ ...stored, etag: 'a\r\nb', lastModified: 7 }, owner, now, never);
+    const judged = parseEntry({ ...stored, etag: 'a\r\nb', lastModified: 7 }, owner, now, never);
     expect(judged).toHaveProperty('set');
     expect(judged).not.toHaveProperty('etag');
     expect(judged).not.toHaveProperty('lastModified');
@@ -121,8 +121,8 @@ describe('a stored entry', () => {
   it('never makes the judge throw', () => {
     fc.assert(
       fc.property(fc.anything(), fc.anything(), (value, member) => {
-        expect(() => judgeEntry(value, guarded, now, never)).not.toThrow();
-        expect(() => judgeEntry({ ...stored, jwks: member }, owner, now, never)).not.toThrow();
+        expect(() => parseEntry(value, guarded, now, never)).not.toThrow();
+        expect(() => parseEntry({ ...stored, jwks: member }, owner, now, never)).not.toThrow();
       }),
     );
   });
@@ -143,15 +143,15 @@ describe('the HMAC of an entry', () => {
           .map(([name, member]) => [name, reversed(member)]),
       );
     };
-    expect(judgeEntry(reversed(signed), guarded, now, never)).toHaveProperty('set');
+    expect(parseEntry(reversed(signed), guarded, now, never)).toHaveProperty('set');
   });
 
   it('is missed where there is none, or one of another key', () => {
-    expect(judgeEntry(stored, guarded, now, never)).toEqual(tampered);
+    expect(parseEntry(stored, guarded, now, never)).toEqual(tampered);
     const other = serializeEntry(entry, { ...owner, integrityKey: 'another secret' });
-    expect(judgeEntry(other, guarded, now, never)).toEqual(tampered);
+    expect(parseEntry(other, guarded, now, never)).toEqual(tampered);
     for (const mac of ['', 'short', 1, null]) {
-      expect(judgeEntry({ ...stored, mac }, guarded, now, never)).toEqual(tampered);
+      expect(parseEntry({ ...stored, mac }, guarded, now, never)).toEqual(tampered);
     }
   });
 
@@ -168,13 +168,13 @@ describe('the HMAC of an entry', () => {
       { lastModified: 'x' },
       { source: { ...signed.source, origin: 'https://evil/' } },
     ];
-    for (const change of changes) expect(judgeEntry({ ...signed, ...change }, guarded, now, never)).toEqual(tampered);
+    for (const change of changes) expect(parseEntry({ ...signed, ...change }, guarded, now, never)).toEqual(tampered);
   });
 
   it('does not vouch for another owner, though the key is the same', () => {
     const other = { ...guarded, uri: 'https://id.example.com/other' };
     const forOther = serializeEntry(entry, other);
     const relabelled = { ...forOther, source: { ...forOther.source, uri: owner.uri } };
-    expect(judgeEntry(relabelled, guarded, now, never)).toEqual(tampered);
+    expect(parseEntry(relabelled, guarded, now, never)).toEqual(tampered);
   });
 });

@@ -17,20 +17,20 @@ const look = async ({ cache }: Rig, kid: string) => cache.find({ kid, alg: 'ES25
 
 describe('a cache that keeps nothing', () => {
   it('fetches for every look-up, past caches on the way, and holds nothing', async () => {
-    const made = rig({ keep: false });
+    const made = rig({ enabled: false });
     made.source.publishes([key]);
     await made.cache.get();
     await look(made, 'a');
     await made.cache.findByKid('a');
     expect(made.source.loads).toBe(3);
     expect(made.source.requests.every(({ reload, previous }) => reload && previous === undefined)).toBe(true);
-    expect(made.cache.held()).toBeUndefined();
+    expect(made.cache.current()).toBeUndefined();
     expect(made.cache.status()).toMatchObject({ state: 'empty', kids: [] });
     expect(made.clock.pending).toBe(0);
   });
 
   it('shares a fetch among those who ask at the same time', async () => {
-    const made = rig({ keep: false });
+    const made = rig({ enabled: false });
     made.source.publishes([key]);
     await Promise.all(Array.from({ length: 1_000 }, (_, index) => (index % 2 ? look(made, 'a') : made.cache.get())));
     expect(made.source.loads).toBe(1);
@@ -38,7 +38,7 @@ describe('a cache that keeps nothing', () => {
 
   it('stores nothing, and reads nothing from the store', async () => {
     const store = new HostileStore();
-    const made = rig({ keep: false, store });
+    const made = rig({ enabled: false, store });
     made.source.publishes([key]);
     await made.cache.get();
     await settle();
@@ -46,7 +46,7 @@ describe('a cache that keeps nothing', () => {
   });
 
   it('fails when the fetch fails, and tries again the next time, whatever failed before', async () => {
-    const made = rig({ keep: false });
+    const made = rig({ enabled: false });
     made.source.publishes([key]);
     await made.cache.get();
     made.source.fails();
@@ -58,14 +58,14 @@ describe('a cache that keeps nothing', () => {
   });
 
   it('refuses a kid that the fetched set lacks, by one fetch', async () => {
-    const made = rig({ keep: false });
+    const made = rig({ enabled: false });
     made.source.publishes([key]);
     await expect(look(made, 'x')).rejects.toThrow(SigningKeyNotFoundError);
     expect(made.source.loads).toBe(1);
   });
 
   it('fetches once more for a kid that the fetch under way could not know', async () => {
-    const made = rig({ keep: false });
+    const made = rig({ enabled: false });
     made.source.publishes([key]);
     const release = made.source.holdOpen();
     const first = watch(made.cache.get());
@@ -82,10 +82,10 @@ describe('a cache that keeps nothing', () => {
   });
 
   it('fetches for a refresh, whatever its cause', async () => {
-    const made = rig({ keep: false });
+    const made = rig({ enabled: false });
     made.source.publishes([key]);
-    await made.cache.refresh({ seen: undefined, because: 'requested' });
-    await made.cache.refresh({ seen: undefined, because: 'bad-signature' });
+    await made.cache.refresh({ seen: undefined, trigger: 'requested' });
+    await made.cache.refresh({ seen: undefined, trigger: 'bad-signature' });
     expect(made.source.loads).toBe(2);
   });
 });

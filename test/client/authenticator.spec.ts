@@ -3,7 +3,7 @@ import { JwksClient } from '../../lib/client/jwks-client.js';
 import { InsufficientScopeError, TokenExpiredError } from '../../lib/core/errors.js';
 import type { JwksService } from '../../lib/jwks.service.js';
 import type { JwksModuleOptions } from '../../lib/options/jwks-options.js';
-import type { VerifyOptions } from '../../lib/options/verify-options.js';
+import type { JwksVerifyOptions } from '../../lib/options/verify-options.js';
 import { signToken, testKey } from '../support/keys.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { clientOf, faultOf, jwksOf, listenTo, serviceOf, startServer } from './support.js';
@@ -29,14 +29,14 @@ describe('validate', () => {
   it('makes the user, and gets the verified token', async () => {
     const validate = vi.fn(async ({ claims }) => ({ name: claims.sub as string }));
     const jwks = jwksWith({ validate });
-    const { auth: token, user } = await jwks.authenticate(good);
+    const { token, user } = await jwks.authenticate(good);
     expect(user).toEqual({ name: 'alice' });
     expect(validate.mock.calls).toEqual([[token]]);
     expect(token.claims).toEqual(claims);
   });
 
   it.each([undefined, async () => undefined, () => undefined])('leaves the token as the user: %s', async (validate) => {
-    const { auth: token, user } = await jwksWith(validate && { validate }).authenticate(good);
+    const { token, user } = await jwksWith(validate && { validate }).authenticate(good);
     expect(user).toBe(token);
   });
 
@@ -82,7 +82,7 @@ describe('verify', () => {
   it('takes the place of the configured rules by those of one call, one by one', async () => {
     const jwks = jwksWith({ tokenType: 'at+jwt' });
     const other = await signToken(key, { ...claims, aud: 'other', iat: 1 }, { typ: 'JWT' });
-    const accepts = async (options: VerifyOptions) => {
+    const accepts = async (options: JwksVerifyOptions) => {
       return jwks.verify(other, options).then(
         () => 'accepted',
         ({ code, claim }: { code: string; claim?: string }) => claim ?? code,

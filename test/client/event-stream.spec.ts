@@ -24,7 +24,10 @@ function watchProcess() {
   return { warnings, crashes };
 }
 
-/** Timers of one delay fire in their order: rxjs, which reports what nobody handles by a timer of its own, has had its turn by then. */
+/**
+ * Timers of one delay fire in their order: rxjs, which reports what nobody handles by a timer of
+ * its own, has had its turn by then.
+ */
 async function later(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 0));
   await settle();

@@ -36,8 +36,8 @@ describe('one issuer', () => {
     const issuer = await startIssuer();
     const jwks = serviceOf(issuer.options());
     const [kid = ''] = issuer.kids;
-    expect(await jwks.getSigningKey(kid)).toBe(await jwks.getSigningKey(kid, { issuer: issuer.issuer }));
-    expect(await faultOf(jwks.getSigningKey(kid, { issuer: 'https://other' }))).toMatchObject({
+    expect(await jwks.getSigningKey(kid)).toBe(await jwks.client(issuer.issuer).getSigningKey(kid));
+    expect(await faultOf(jwks.client('https://other').getSigningKey(kid))).toMatchObject({
       code: 'issuer_untrusted',
     });
   });
@@ -87,7 +87,7 @@ describe('several issuers', () => {
     });
 
     it('F2: never meet among concurrent first requests', async () => {
-      const { jwks, server } = await twoIssuers({ ...stores[where]?.(), unknownKid: { refetches: 0 } });
+      const { jwks, server } = await twoIssuers({ ...stores[where]?.(), refetchLimit: { burst: 0 } });
       const pairs = [A, B].flatMap((iss) => [A, B].map((signer) => ({ iss, signer })));
       const rounds = Array.from({ length: 100 }, (_, index) => pairs[index % 4] as (typeof pairs)[0]);
       const tokens = await Promise.all(rounds.map(({ iss, signer }) => token(iss, signer)));
@@ -101,13 +101,13 @@ describe('several issuers', () => {
 
   it('answer look-ups by name, each with its own key of the same kid', async () => {
     const { jwks } = await twoIssuers();
-    const [a, b] = [await jwks.getSigningKey(KID, { issuer: A }), await jwks.getSigningKey(KID, { issuer: B })];
+    const [a, b] = [await jwks.client(A).getSigningKey(KID), await jwks.client(B).getSigningKey(KID)];
     expect(a.jwk.x).toBe(keys[A]?.jwk.x);
     expect(b.jwk.x).toBe(keys[B]?.jwk.x);
     expect(await jwks.getSigningKeyFromJwt(await token(B, B))).toBe(b);
-    expect([...(await jwks.getJwkSet({ issuer: A }))]).toEqual([a]);
-    expect(await jwks.getSigningKeys({ issuer: B })).toEqual([b]);
-    expect(await jwks.fetchJwkSet({ issuer: B })).toEqual(jwksOf(keys[B] as TestKey));
+    expect([...(await jwks.client(A).getJwkSet())]).toEqual([a]);
+    expect(await jwks.client(B).getSigningKeys()).toEqual([b]);
+    expect(await jwks.client(B).fetchJwkSet()).toEqual(jwksOf(keys[B] as TestKey));
   });
 
   it('must be named where a look-up could mean any of them', async () => {
@@ -118,7 +118,7 @@ describe('several issuers', () => {
     expect(await faultOf(jwks.getJwkSet())).toMatchObject(nameless);
     expect(await faultOf(jwks.fetchJwkSet())).toMatchObject(nameless);
     expect(() => jwks.client()).toThrow(/say which one is meant by the option "issuer"/);
-    expect(await faultOf(jwks.getSigningKey(KID, { issuer: 'https://c.example.com' }))).toMatchObject({
+    expect(await faultOf(jwks.client('https://c.example.com').getSigningKey(KID))).toMatchObject({
       code: 'issuer_untrusted',
     });
   });

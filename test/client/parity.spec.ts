@@ -340,7 +340,7 @@ describe('what users of jwks-rsa find here', () => {
 });
 
 describe('what users of createRemoteJWKSet find here', () => {
-  it('parity: cooldownDuration (unknownKid): made-up kids cause 3 fetches in 30 seconds, and known keys never wait', async () => {
+  it('parity: cooldownDuration (refetchLimit): made-up kids cause 3 fetches in 30 seconds, and known keys never wait', async () => {
     const clock = new ManualClock();
     const { jwksUri, server } = await twoKeys();
     const client = clientAt(clock, { jwksUri });
@@ -353,8 +353,8 @@ describe('what users of createRemoteJWKSet find here', () => {
     expect(server.requests).toHaveLength(1 + 3 + 1);
   });
 
-  it('parity: cooldownDuration (unknownKid: { refetches: 0 })', async () => {
-    const { client, server } = await twoKeys({ unknownKid: { refetches: 0 } });
+  it('parity: cooldownDuration (refetchLimit: { burst: 0 })', async () => {
+    const { client, server } = await twoKeys({ refetchLimit: { burst: 0 } });
     expect(await faultOf(client.getSigningKey('nobody'))).toMatchObject({ code: 'key_not_found' });
     expect(server.requests).toHaveLength(1);
   });

@@ -1,7 +1,7 @@
 import { onTestFinished } from 'vitest';
 import { JwksClient } from '../../lib/client/jwks-client.js';
 import { JwksRuntime } from '../../lib/client/jwks-runtime.js';
-import type { JwksError } from '../../lib/core/jwks-error.js';
+import type { JwksError } from '../../lib/core/errors.js';
 import type { JwksEvent } from '../../lib/core/events.js';
 import { JwksService } from '../../lib/jwks.service.js';
 import type { JwksClientOptions, JwksModuleOptions } from '../../lib/options/jwks-options.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { Tenants } from '../../lib/client/tenants.js';
+import { DynamicIssuers } from '../../lib/client/tenants.js';
 import type { JwksModuleOptions } from '../../lib/options/jwks-options.js';
 import { signToken, testKey } from '../support/keys.js';
 import { ManualClock } from '../support/manual-clock.js';
@@ -12,31 +12,31 @@ function tenantsOf(issuers: Resolver, clock?: ManualClock, options: object = {})
 }
 
 const key = await testKey();
-const tokenOf = (iss: string | undefined) => signToken(key, { iss, exp: 9e9 });
+const resolveBearerToken = (iss: string | undefined) => signToken(key, { iss, exp: 9e9 });
 const trusted = (issuer: string) => ({ issuer, jwks: jwksOf(key) });
 
 describe('a resolver of issuers', () => {
   it('is asked once for each issuer, however many tokens name it', async () => {
     const resolve = vi.fn(async (issuer: string) => trusted(issuer));
     const jwks = tenantsOf(resolve);
-    const token = await tokenOf('https://a');
+    const token = await resolveBearerToken('https://a');
     await Promise.all(Array.from({ length: 100 }, () => jwks.verify(token)));
     await jwks.verify(token);
-    await jwks.verify(await tokenOf('https://b'));
+    await jwks.verify(await resolveBearerToken('https://b'));
     expect(resolve.mock.calls).toEqual([['https://a'], ['https://b']]);
     expect(jwks.status().map(({ issuer }) => issuer)).toEqual(['https://b', 'https://a']);
   });
 
   it('may answer at once', async () => {
     const jwks = tenantsOf(trusted);
-    expect((await jwks.verify(await tokenOf('https://a'))).issuer).toBe('https://a');
+    expect((await jwks.verify(await resolveBearerToken('https://a'))).issuer).toBe('https://a');
   });
 
   it.each([undefined, null])('refuses by %s, which is remembered for 30 seconds and no longer', async (answer) => {
     const clock = new ManualClock();
     const resolve = vi.fn(async (issuer: string) => (clock.monotonic() < 31_000 ? answer : trusted(issuer)));
     const jwks = tenantsOf(resolve, clock);
-    const token = await tokenOf('https://a');
+    const token = await resolveBearerToken('https://a');
     expect(await faultOf(jwks.verify(token))).toMatchObject({ code: 'issuer_untrusted' });
     await clock.pass('30s');
     expect(await faultOf(jwks.verify(token))).toMatchObject({ code: 'issuer_untrusted' });
@@ -55,7 +55,7 @@ describe('a resolver of issuers', () => {
         throw cause;
       });
     const jwks = tenantsOf(resolve);
-    const token = await tokenOf('https://a');
+    const token = await resolveBearerToken('https://a');
     expect(await faultOf(jwks.verify(token))).toMatchObject({ code: 'jwks_unavailable', cause });
     expect(await faultOf(jwks.verify(token))).toMatchObject({ code: 'jwks_unavailable', cause });
     await jwks.verify(token);
@@ -64,7 +64,7 @@ describe('a resolver of issuers', () => {
 
   it('must answer with the very issuer that it was asked for', async () => {
     const jwks = tenantsOf(() => trusted('https://a/'));
-    const fault = await faultOf(jwks.verify(await tokenOf('https://a')));
+    const fault = await faultOf(jwks.verify(await resolveBearerToken('https://a')));
     expect(fault).toMatchObject({ code: 'issuer_untrusted', cause: { option: 'issuers().issuer' } });
   });
 
@@ -76,7 +76,7 @@ describe('a resolver of issuers', () => {
     ['https://a', 'issuers()'],
   ])('that answers with %j is told which option is wrong', async (answer, option) => {
     const jwks = tenantsOf(() => answer);
-    expect(await faultOf(jwks.verify(await tokenOf('https://a')))).toMatchObject({
+    expect(await faultOf(jwks.verify(await resolveBearerToken('https://a')))).toMatchObject({
       code: 'configuration_invalid',
       option,
     });
@@ -86,7 +86,7 @@ describe('a resolver of issuers', () => {
     const resolve = vi.fn(trusted);
     const jwks = tenantsOf(resolve);
     for (const iss of [undefined, `https://${'a'.repeat(2_048)}`]) {
-      expect(await faultOf(jwks.verify(await tokenOf(iss)))).toMatchObject({ code: 'issuer_untrusted' });
+      expect(await faultOf(jwks.verify(await resolveBearerToken(iss)))).toMatchObject({ code: 'issuer_untrusted' });
     }
     expect(resolve).not.toHaveBeenCalled();
   });
@@ -94,8 +94,8 @@ describe('a resolver of issuers', () => {
   it('makes no tenant stand in for another', async () => {
     const other = await testKey('ES256', key.kid + '-other');
     const jwks = tenantsOf((issuer) => ({ issuer, jwks: jwksOf(issuer === 'https://a' ? key : other) }));
-    await jwks.verify(await tokenOf('https://a'));
-    expect(await faultOf(jwks.verify(await tokenOf('https://b')))).toMatchObject({ code: 'key_not_found' });
+    await jwks.verify(await resolveBearerToken('https://a'));
+    expect(await faultOf(jwks.verify(await resolveBearerToken('https://b')))).toMatchObject({ code: 'key_not_found' });
   });
 
   it('serves look-ups by name, which they need', async () => {
@@ -104,8 +104,8 @@ describe('a resolver of issuers', () => {
     expect(client.status()).toMatchObject({ issuer: 'https://a', state: 'empty', kids: [] });
     expect(await client.getSigningKey(key.kid)).toMatchObject({ kid: key.kid });
     expect(client.status()).toMatchObject({ issuer: 'https://a', state: 'fresh', kids: [key.kid] });
-    expect((await client.verify(await tokenOf('https://a'))).issuer).toBe('https://a');
-    expect(await faultOf(jwks.getSigningKey(key.kid, { issuer: 'https://b' }))).toMatchObject({
+    expect((await client.verify(await resolveBearerToken('https://a'))).issuer).toBe('https://a');
+    expect(await faultOf(jwks.client('https://b').getSigningKey(key.kid))).toMatchObject({
       code: 'issuer_untrusted',
     });
     expect(() => jwks.client()).toThrow(/say which one/);
@@ -117,7 +117,9 @@ describe('a resolver of issuers', () => {
     onTestFinished(() => void process.off('unhandledRejection', unhandled));
     const client = tenantsOf(() => Promise.reject(new Error('down'))).client('https://a');
     expect(await faultOf(client.verify('no.jwt'))).toMatchObject({ code: 'token_malformed' });
-    expect(await faultOf(client.verify(await tokenOf('https://b')))).toMatchObject({ code: 'issuer_untrusted' });
+    expect(await faultOf(client.verify(await resolveBearerToken('https://b')))).toMatchObject({
+      code: 'issuer_untrusted',
+    });
     client.status();
     await new Promise(setImmediate);
     expect(unhandled).not.toHaveBeenCalled();
@@ -142,25 +144,25 @@ describe('a resolver of issuers', () => {
   });
 });
 
-describe('Tenants', () => {
+describe('DynamicIssuers', () => {
   function scripted() {
     const made: { issuer: string; retired: boolean; closed: boolean }[] = [];
     const parts = {
       clock: new ManualClock(),
       resolve: vi.fn(async (issuer: string) => ({ issuer }) as never),
       make: ({ issuer }: { issuer: string }) => {
-        const chain = {
+        const trustedIssuer = {
           issuer,
           retired: false,
           closed: false,
-          retire: () => (chain.retired = true),
-          close: async () => void (chain.closed = true),
+          retire: () => (trustedIssuer.retired = true),
+          close: async () => void (trustedIssuer.closed = true),
         };
-        made.push(chain);
-        return chain as never;
+        made.push(trustedIssuer);
+        return trustedIssuer as never;
       },
     };
-    return { made, parts, tenants: new Tenants(parts as never) };
+    return { made, parts, tenants: new DynamicIssuers(parts as never) };
   }
 
   it('R37: remembers the 1,000 used last and retires the others', async () => {

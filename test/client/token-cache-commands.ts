@@ -20,7 +20,10 @@ export type Mode = 'up' | 'down' | 'garbage' | 'empty' | 'hangs';
 
 export type Command =
   | { readonly do: 'pass' | 'jump'; readonly to: number }
-  /** Uses a token about the moment from or to which it is good: one millisecond before, then, and one after, or the other way round. */
+  /**
+   * Uses a token about the moment from or to which it is good: one millisecond before, then, and
+   * one after, or the other way round.
+   */
   | {
       readonly do: 'edge';
       readonly use: Use;

@@ -6,7 +6,10 @@ type Method = (...args: readonly unknown[]) => Promise<unknown>;
 let checks = 0;
 let running = 0;
 let last: Promise<unknown> = Promise.resolve();
-/** What WebCrypto said once of a key and a signature: it says the same again, and both sides ask for the same again and again. */
+/**
+ * What WebCrypto said once of a key and a signature: it says the same again, and both sides ask for
+ * the same again and again.
+ */
 const said = new Map<string, Promise<unknown>>();
 const numbers = new WeakMap<object, number>();
 let numbered = 0;
@@ -17,8 +20,9 @@ export function checksSoFar(): number {
 }
 
 /**
- * For the rest of the process: signature checks are counted, so that both sides can be left to come to rest, and made one after another, for of
- * two bad signatures the one that is found out first gets what is left of the budget.
+ * For the rest of the process: signature checks are counted, so that both sides can be left to come
+ * to rest, and made one after another, for of two bad signatures the one that is found out first
+ * gets what is left of the budget.
  */
 export function countChecks(): void {
   replace('verify', () => (checks += 1));

@@ -31,8 +31,8 @@ const option = fc.oneof(
   fc.nat(VERIFY_OPTIONS.length),
 );
 
-const often = <T>(usual: T, ...others: T[]) =>
-  fc.oneof({ weight: 3, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: fc.constantFrom(...others) });
+const often = <T>(defaultRules: T, ...others: T[]) =>
+  fc.oneof({ weight: 3, arbitrary: fc.constant(defaultRules) }, { weight: 1, arbitrary: fc.constantFrom(...others) });
 
 export const settings: fc.Arbitrary<Setting> = fc.record({
   trust: fc.constantFrom<Setting['trust']>('one', 'one', 'any', 'any', 'list', 'list', 'tenants', 'tenants', 'client'),

@@ -2,7 +2,7 @@ import { JwksRuntime } from '../../lib/client/jwks-runtime.js';
 import { InsufficientScopeError } from '../../lib/core/errors.js';
 import type { JwksEvent } from '../../lib/core/events.js';
 import { JwksService } from '../../lib/jwks.service.js';
-import type { VerifyOptions } from '../../lib/options/verify-options.js';
+import type { JwksVerifyOptions } from '../../lib/options/verify-options.js';
 import type { VerifiedToken } from '../../lib/tokens/verified-token.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { VERIFY_OPTIONS, type Command, type Use } from './token-cache-commands.js';
@@ -10,7 +10,7 @@ import { checksSoFar, quiet } from './token-cache-crypto.js';
 import { Provider } from './token-cache-issuer.js';
 import type { Setting } from './token-cache-settings.js';
 import { toldOfAuthentication, toldOfEvents, toldOfFault, toldOfToken, vandalise } from './token-cache-told.js';
-import { ISSUERS, timeOf, tokenOf } from './token-cache-tokens.js';
+import { ISSUERS, timeOf, resolveBearerToken } from './token-cache-tokens.js';
 
 interface Outcome {
   /** In the order in which they were begun. */
@@ -183,7 +183,7 @@ export class Side {
   }
 
   private async verify({ token: index, variant, options: which, client }: Use): Promise<object> {
-    const token = tokenOf(this.setting.tokens[index] as number, variant) as string;
+    const token = resolveBearerToken(this.setting.tokens[index] as number, variant) as string;
     const options = which === undefined ? undefined : this.optionsOf(this.setting.options[which] as number);
     if (client !== undefined) {
       const verified = await this.service.client(client).verify(token, options);
@@ -191,20 +191,20 @@ export class Side {
       return toldOfToken(verified);
     }
     const authentication = await this.service.authenticate(token, options, this.connections[index % 2]);
-    this.answers.push(authentication.auth);
+    this.answers.push(authentication.token);
     return toldOfAuthentication(authentication);
   }
 
-  private optionsOf(index: number): VerifyOptions {
+  private optionsOf(index: number): JwksVerifyOptions {
     const options = VERIFY_OPTIONS[index];
-    return (options ? options() : this.remixed) as VerifyOptions;
+    return (options ? options() : this.remixed) as JwksVerifyOptions;
   }
 
   private async look(how: 'refresh' | 'find', issuer: string): Promise<object> {
     // A client that named no issuer has one all the same.
-    const named = ['any', 'client'].includes(this.setting.trust) ? {} : { issuer };
-    if (how === 'refresh') return (await this.service.getJwkSet({ ...named, refresh: true })).toJSON();
-    return { ...(await this.service.getSigningKey('a', named)).jwk };
+    const client = this.service.client(['any', 'client'].includes(this.setting.trust) ? undefined : issuer);
+    if (how === 'refresh') return (await client.getJwkSet({ refresh: true })).toJSON();
+    return { ...(await client.getSigningKey('a')).jwk };
   }
 
   /** Its outcome is told when it comes: what waits for a source goes on beside later commands. */

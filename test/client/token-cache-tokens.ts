@@ -133,7 +133,9 @@ const VARIANTS = {
   /** All but one character of the signature, at its front and at its end. */
   front: ({ good }: Signed): unknown => replaced(good, good.lastIndexOf('.') + 1, next),
   back: ({ good }: Signed): unknown => replaced(good, good.length - 2, next),
-  /** Another payload under the same signature: the last but one of its characters, and all of it. */
+  /**
+   * Another payload under the same signature: the last but one of its characters, and all of it.
+   */
   payload: ({ good }: Signed): unknown => replaced(good, good.lastIndexOf('.') - 3, next),
   swapped: (token: Signed, other: Signed): unknown => joined(token, other, [0, 1, 0]),
   header: (token: Signed, other: Signed): unknown => joined(token, other, [1, 0, 0]),
@@ -160,7 +162,7 @@ export const VARIANT_NAMES = Object.keys(VARIANTS) as Variant[];
 
 export const TOKEN_COUNT = PLANS.length;
 
-export function tokenOf(index: number, variant: Variant): unknown {
+export function resolveBearerToken(index: number, variant: Variant): unknown {
   const token = SIGNED[index] as Signed;
   return VARIANTS[variant](token, SIGNED[(index + 1) % SIGNED.length] as Signed);
 }

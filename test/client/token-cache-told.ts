@@ -18,7 +18,7 @@ export function toldOfToken(token: VerifiedToken): object {
   };
 }
 
-export function toldOfAuthentication({ accessToken, auth, user, scopesFrom }: Authentication): object {
+export function toldOfAuthentication({ accessToken, token: auth, user, scopesFrom }: Authentication): object {
   return { ...toldOfToken(auth), accessToken, scopesFrom, user: user === auth ? 'the token' : user };
 }
 
@@ -36,8 +36,8 @@ export function toldOfFault(fault: unknown): object {
 }
 
 /**
- * By issuer, as those of one set have their order; those of tokens have none, for signatures are checked on several threads. How long something
- * took is the one thing that may differ.
+ * By issuer, as those of one set have their order; those of tokens have none, for signatures are
+ * checked on several threads. How long something took is the one thing that may differ.
  */
 export function toldOfEvents(events: readonly JwksEvent[]): object {
   const sets: Record<string, object[]> = {};
@@ -50,7 +50,10 @@ export function toldOfEvents(events: readonly JwksEvent[]): object {
   return { sets, tokens: tokens.sort() };
 }
 
-/** Does to an answer what a careless or hostile handler might; whether that threw is not told, what came of it is. */
+/**
+ * Does to an answer what a careless or hostile handler might; whether that threw is not told, what
+ * came of it is.
+ */
 export function vandalise(token: VerifiedToken): void {
   const { claims, header } = token as { claims: Record<string, unknown>; header: Record<string, unknown> };
   const lists = Object.values(claims).filter((value): value is unknown[] => Array.isArray(value));

@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { JwksClient } from '../../lib/client/jwks-client.js';
 import { JwksConfigurationError } from '../../lib/core/errors.js';
 import type { JwksClientOptions, JwksModuleOptions } from '../../lib/options/jwks-options.js';
-import type { VerifyOptions } from '../../lib/options/verify-options.js';
+import type { JwksVerifyOptions } from '../../lib/options/verify-options.js';
 import { signToken, testKey, type TestKey } from '../support/keys.js';
 import { ManualClock, settle } from '../support/manual-clock.js';
 import { ScriptedSource } from '../support/scripted-source.js';
@@ -29,7 +29,7 @@ function rig(options: Partial<JwksModuleOptions> = {}) {
     source.publishes(keys);
     await jwks.getJwkSet({ refresh: true });
   };
-  const codeOf = async (token: unknown, given?: VerifyOptions) =>
+  const codeOf = async (token: unknown, given?: JwksVerifyOptions) =>
     (await faultOf(jwks.verify(token as string, given))).code;
   return { clock, source, jwks, publish, codeOf };
 }
@@ -92,7 +92,9 @@ describe('a token that comes again', () => {
   it('has its promise rejected, and nothing thrown before there is one', async () => {
     const { jwks } = rig();
     await jwks.verify(good);
-    for (const options of [{ audience: 'billing' }, { clockTolerance: -1 }, null] as (VerifyOptions | undefined)[]) {
+    for (const options of [{ audience: 'billing' }, { clockTolerance: -1 }, null] as (
+      JwksVerifyOptions | undefined
+    )[]) {
       for (const verifier of [jwks, jwks.client(ISSUER)]) {
         const promise = verifier.verify(good, options);
         expect(promise).toBeInstanceOf(Promise);
@@ -123,7 +125,7 @@ describe('a token that comes again', () => {
     answer = null;
     expect(await codeOf(good)).toBe('token_refused');
     answer = undefined;
-    const { auth, user } = await jwks.authenticate(good);
+    const { token: auth, user } = await jwks.authenticate(good);
     expect(user).toBe(auth);
     expect(validate).toHaveBeenCalledTimes(4);
   });
@@ -205,7 +207,7 @@ describe('a key', () => {
   });
 
   it('H6: with new material under its kid refuses the tokens of the old, until that is back', async () => {
-    const { jwks, publish, codeOf } = rig({ unknownKid: { refetches: 0, per: '30s' } });
+    const { jwks, publish, codeOf } = rig({ refetchLimit: { burst: 0, every: '30s' } });
     const renewed = await signToken(successor, claims);
     await jwks.verify(good);
     await publish(successor);
@@ -229,7 +231,7 @@ describe('a key', () => {
     ['that is gone', other, 'key_not_found'],
     ['that was replaced', successor, 'signature_invalid'],
   ])('H6: %s while a token is under verification gives it no second use', async (_, next, code) => {
-    const { jwks, publish, codeOf } = rig({ unknownKid: { refetches: 0, per: '30s' } });
+    const { jwks, publish, codeOf } = rig({ refetchLimit: { burst: 0, every: '30s' } });
     await jwks.getJwkSet();
     let goOn = () => {};
     const { verify } = crypto.subtle;
@@ -300,7 +302,7 @@ describe('another token', () => {
     ['that is a list', () => [good], 'token_malformed'],
     ['that is bytes', () => Buffer.from(good), 'token_malformed'],
   ])('H7: %s is not taken for one that was good', async (_, make, code) => {
-    const { jwks, codeOf } = rig({ unknownKid: { refetches: 0, per: '30s' } });
+    const { jwks, codeOf } = rig({ refetchLimit: { burst: 0, every: '30s' } });
     const forged = await make();
     await jwks.verify(good);
     expect([await codeOf(forged), await codeOf(forged)]).toEqual([code, code]);
@@ -309,7 +311,7 @@ describe('another token', () => {
 });
 
 describe('other rules', () => {
-  const cases: [VerifyOptions, string][] = [
+  const cases: [JwksVerifyOptions, string][] = [
     [{ issuer: 'https://other.example.com' }, 'issuer_untrusted'],
     [{ audience: 'billing' }, 'claim_invalid'],
     [{ audience: ['billing,orders-api'] }, 'claim_invalid'],
@@ -327,7 +329,7 @@ describe('other rules', () => {
     expect(await codeOf(good, options)).toBe(code);
   });
 
-  it.each<[Partial<JwksModuleOptions>, VerifyOptions, string]>([
+  it.each<[Partial<JwksModuleOptions>, JwksVerifyOptions, string]>([
     [{ audience: 'billing' }, { audience: 'orders-api' }, 'claim_invalid'],
     [{ algorithms: ['RS256'] }, { algorithms: ['ES256'] }, 'alg_not_allowed'],
     [{ requiredClaims: ['jti'] }, { requiredClaims: [] }, 'claim_invalid'],

@@ -33,9 +33,9 @@ describe('the errors', () => {
   });
 
   it('say what a source fault means to retrying, failover and stale service', () => {
-    expect(new errors.JwksConnectionError('x')).toMatchObject({ retryable: true, failsOver: true, bridged: true });
-    expect(new errors.InvalidJwkSetError('x')).toMatchObject({ retryable: false, failsOver: true, bridged: true });
-    expect(new errors.InvalidJwkSetError('x', { bridged: false }).bridged).toBe(false);
+    expect(new errors.JwksConnectionError('x')).toMatchObject({ retryable: true, failsOver: true, allowsStale: true });
+    expect(new errors.InvalidJwkSetError('x')).toMatchObject({ retryable: false, failsOver: true, allowsStale: true });
+    expect(new errors.InvalidJwkSetError('x', { allowsStale: false }).allowsStale).toBe(false);
     expect(new errors.JwksConnectionError('x', { retryable: false, retryAfter: 5 })).toMatchObject({
       retryable: false,
       retryAfter: 5,

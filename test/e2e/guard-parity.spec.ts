@@ -54,7 +54,10 @@ const header = fc.record(
   { requiredKeys: [] },
 );
 const untouched = (token: string) => token;
-/** What happens to a token on its way; characters that a header can carry, and that no list is made of. */
+/**
+ * What happens to a token on its way; characters that a header can carry, and that no list is made
+ * of.
+ */
 const mutation = fc.oneof(
   { weight: 8, arbitrary: fc.constant(untouched) },
   fc.tuple(fc.nat(2000), fc.constantFrom(...'ABab01-_.=+/~"%')).map(

@@ -99,7 +99,7 @@ class OrdersController {
   }
 
   @Get('any')
-  @Authenticated({ anyScope: ['orders:read', 'orders:admin'] })
+  @Authenticated({ anyOfScopes: ['orders:read', 'orders:admin'] })
   any() {
     return {};
   }

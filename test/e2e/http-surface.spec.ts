@@ -56,7 +56,10 @@ abstract class BaseController {
   }
 }
 
-/** Inherits the options of its class, overrides an open and a closed handler without saying anything. */
+/**
+ * Inherits the options of its class, overrides an open and a closed handler without saying
+ * anything.
+ */
 @Controller('inherited')
 class InheritedController extends BaseController {
   @Get('open')

@@ -23,7 +23,7 @@ import {
   JwksModule,
   Public,
   type JwksModuleOptions,
-  type TokenRequest,
+  type TokenExtractorRequest,
 } from '../../lib/index.js';
 import { TestIssuer } from '../../lib/testing/index.js';
 import { grpcMetadata } from '../auth/support/contexts.js';
@@ -64,7 +64,7 @@ interface Order {
 }
 
 /** The token that an order has in its metadata; other transports have headers. */
-const tokenFrom = ({ data, headers }: TokenRequest): string | null =>
+const tokenFrom = ({ data, headers }: TokenExtractorRequest): string | null =>
   ((data as Order | undefined)?.metadata?.token as string | undefined) ??
   ExtractJwt.fromAuthHeaderAsBearerToken()({ headers } as never);
 

@@ -95,7 +95,8 @@ describe('a cold start with 1,000 concurrent callers', { timeout: 30_000 }, () =
       const pool = new Pool(await app.getUrl(), { connections: 20, pipelining: CALLERS / 20 });
       const ask = async (token: string) => {
         const headers = { authorization: `Bearer ${token}` };
-        // Not blocking: the next request goes out on the same connection before this one is answered.
+        // Not blocking: the next request goes out on the same connection before this one is
+        // answered.
         const response = await pool.request({ method: 'GET', path: '/', headers, blocking: false });
         await response.body.dump();
         return response.statusCode;

@@ -11,7 +11,10 @@ const plainly: Connect = (url) => createKeyv(url);
 /** The store is touched several times a second. */
 const RESTLESS = { cache: { ttl: '150ms', respectHeaders: false } };
 
-/** The most that the store may add to a look-up, what a busy machine adds, and how long a store that failed is left alone, in milliseconds. */
+/**
+ * The most that the store may add to a look-up, what a busy machine adds, and how long a store that
+ * failed is left alone, in milliseconds.
+ */
 const LIMIT = 250;
 const SLACK = 1_000;
 const REST = 5_000;

@@ -39,7 +39,8 @@ describe.concurrent('An application under constant traffic', { timeout: 60 * SEC
     const lifetimes = ((fetchedAt.at(-1) ?? 0) - (fetchedAt[0] ?? 0)) / ttl;
     figures('constant traffic', { fetches: fetchedAt.length - 1, lifetimes, slowest: traffic.slowest });
     expect(fetchedAt.length).toBeGreaterThan(LIFETIMES);
-    // A set is refreshed when 0.8 of its life are over, less up to 10 % jitter: that is the life that counts.
+    // A set is refreshed when 0.8 of its life are over, less up to 10 % jitter: that is the life
+    // that counts.
     expect(fetchedAt.length - 1).toBeLessThanOrEqual((1.1 / 0.8) * lifetimes);
   });
 

@@ -14,7 +14,7 @@ class OrdersController {
   }
 
   @Get('either')
-  @Authenticated({ anyScope: ['orders:admin', 'orders:read'] })
+  @Authenticated({ anyOfScopes: ['orders:admin', 'orders:read'] })
   either() {
     return {};
   }

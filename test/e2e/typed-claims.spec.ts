@@ -1,3 +1,4 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { Catch, Controller, Get, HttpException, UseFilters, UseGuards, type ArgumentsHost } from '@nestjs/common';
 import { BaseExceptionFilter } from '@nestjs/core';
 import { AuthGuard } from '@nestjs/passport';
@@ -12,7 +13,6 @@ import {
   JwksService,
   Public,
   type JwksEvent,
-  type StandardSchema,
 } from '../../lib/index.js';
 import { TestIssuer } from '../../lib/testing/index.js';
 import { ADAPTERS, Api } from './support/api.js';
@@ -23,7 +23,7 @@ type Order = z.infer<typeof Order>;
 const Slow = Order.refine(async ({ tenant }) => Promise.resolve(tenant !== 'closed'));
 const Roles = z.array(z.string()).min(1);
 
-const schemaOf = (validate: StandardSchema['~standard']['validate']): StandardSchema => ({
+const schemaOf = (validate: StandardSchemaV1['~standard']['validate']): StandardSchemaV1 => ({
   '~standard': { version: 1, vendor: 'test', validate },
 });
 const broken = schemaOf(() => {

@@ -10,8 +10,9 @@ const IDENTITY: Point = [0n, 1n, 1n, 0n];
 const BASE = decode(encodeY(mod(4n * power(5n, P - 2n)), 0n)) as Point;
 
 /**
- * The plain verification equation of RFC 8032 section 5.1.7, and no check of the key: what a verifier does that trusts its keys, such as the
- * OpenSSL of many Node.js releases. Newer ones look at the key themselves, so they can't show what a bad key does.
+ * The plain verification equation of RFC 8032 section 5.1.7, and no check of the key: what a
+ * verifier does that trusts its keys, such as the OpenSSL of many Node.js releases. Newer ones look
+ * at the key themselves, so they can't show what a bad key does.
  */
 export function verifiesUnchecked(publicKey: Buffer, message: Buffer, signature: Buffer): boolean {
   const a = decode(publicKey);
@@ -22,7 +23,10 @@ export function verifiesUnchecked(publicKey: Buffer, message: Buffer, signature:
   return equal(left, add(r, multiply(a, fromLittleEndian(hash) % L)));
 }
 
-/** Every 32 octets that decode to a point of low order: 8 points, some with further encodings that are not canonical. */
+/**
+ * Every 32 octets that decode to a point of low order: 8 points, some with further encodings that
+ * are not canonical.
+ */
 export function lowOrderEncodings(): Buffer[] {
   const torsion = generatorOfTorsion();
   const points = Array.from({ length: 8 }, (_, index) => multiply(torsion, BigInt(index)));

@@ -54,7 +54,8 @@ describe('an Ed25519 key of low order', () => {
   it.each(encodings.map((octets) => [octets.toString('hex'), octets] as const))(
     'D12: lets anybody sign, and is refused: %s',
     (_, octets) => {
-      // R the neutral point and S = 0 fit every message whose hash the order of the key divides: one in 8, or more.
+      // R the neutral point and S = 0 fit every message whose hash the order of the key divides:
+      // one in 8, or more.
       const signature = Buffer.concat([Buffer.from([1]), Buffer.alloc(63)]);
       const subjects = Array.from({ length: 200 }, (__, index) => `forged-${index}`);
       const forged = subjects.find((sub) =>

@@ -18,7 +18,7 @@ beforeAll(async () => {
 
 const parse = (...keys: unknown[]) => JwkSet.parse({ keys });
 
-function refusalOf(document: unknown): InvalidJwkSetError {
+function errorResponseOf(document: unknown): InvalidJwkSetError {
   try {
     JwkSet.parse(document);
   } catch (error) {
@@ -50,7 +50,7 @@ describe('JwkSet.parse', () => {
     [{ Keys: [] }, 'The JWK Set has no array of "keys"'],
     [Object.create({ keys: [] }), 'The JWK Set has no array of "keys"'],
   ])('refuses %j, a fault that a stale set may bridge', (document, message) => {
-    expect(refusalOf(document)).toMatchObject({ message, bridged: true, retryable: false, failsOver: true });
+    expect(errorResponseOf(document)).toMatchObject({ message, allowsStale: true, retryable: false, failsOver: true });
   });
 
   it.each([
@@ -59,23 +59,26 @@ describe('JwkSet.parse', () => {
     [[{ kty: 'oct', k: 'c2VjcmV0', kid: 'a\n' }], 'The JWK Set has no usable key: "a\\u000a" has private members (k)'],
     [[{}, {}, {}, {}, 1], 'a key lacks a key type ("kty"); and 2 more'],
   ])('refuses the keys %j, a fault that no stale set bridges', (keys, message) => {
-    const error = refusalOf({ keys });
+    const error = errorResponseOf({ keys });
     expect(error.message).toContain(message);
-    expect(error).toMatchObject({ bridged: false, retryable: false, failsOver: true });
+    expect(error).toMatchObject({ allowsStale: false, retryable: false, failsOver: true });
   });
 
   it('G5: accepts 1,000 entries and refuses 1,001', () => {
     const keys = Array.from({ length: 1_000 }, (_, index) => ({ ...rsa, kid: `k${index}` }));
     expect(JwkSet.parse({ keys }).size).toBe(1_000);
     keys.push(keys[0] as (typeof keys)[0]);
-    expect(refusalOf({ keys })).toMatchObject({ message: 'The JWK Set has 1001 keys, more than 1000', bridged: true });
+    expect(errorResponseOf({ keys })).toMatchObject({
+      message: 'The JWK Set has 1001 keys, more than 1000',
+      allowsStale: true,
+    });
   });
 
   it('G5: reads no entry of a list that is too long', () => {
     let looks = 0;
     const keys = Array.from({ length: 1_001 }, () => rsa);
     Object.defineProperty(keys, 0, { get: () => (looks += 1) });
-    expect(refusalOf({ keys }).message).toBe('The JWK Set has 1001 keys, more than 1000');
+    expect(errorResponseOf({ keys }).message).toBe('The JWK Set has 1001 keys, more than 1000');
     expect(looks).toBe(0);
   });
 
@@ -129,9 +132,10 @@ describe('JwkSet.parse', () => {
     const { proxy, revoke } = Proxy.revocable([], {});
     revoke();
     const endless = new Proxy([], { get: (_, name) => (name === 'length' ? Number.NaN : undefined) });
-    for (const hostile of [document, proxy, { keys: proxy }]) expect(refusalOf(hostile).code).toBe('jwks_invalid');
-    expect(refusalOf({ keys: endless }).code).toBe('jwks_invalid');
-    expect(refusalOf({ keys: Array(3) }).message).toContain('a key is not a JSON object');
+    for (const hostile of [document, proxy, { keys: proxy }])
+      expect(errorResponseOf(hostile).code).toBe('jwks_invalid');
+    expect(errorResponseOf({ keys: endless }).code).toBe('jwks_invalid');
+    expect(errorResponseOf({ keys: Array(3) }).message).toContain('a key is not a JSON object');
   });
 
   it('judges 1,000 keys of any kind', async () => {

@@ -1,6 +1,6 @@
 import type { JWK } from 'jose';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { judgeJwk, type UsableJwk } from '../../lib/keys/jwk.js';
+import { parseJwk, type UsableJwk } from '../../lib/keys/jwk.js';
 import { testKey } from '../support/keys.js';
 import { encodingOfY, isOnCurve, P } from './edwards25519.js';
 
@@ -26,24 +26,24 @@ beforeAll(async () => {
   okp = good['Ed25519'] as JWK;
 });
 
-const reasonOf = (entry: unknown) => judgeJwk(entry).reason;
+const reasonOf = (entry: unknown) => parseJwk(entry).reason;
 
 describe('a usable JWK', () => {
   it.each(ALGS)('is one for %s, with and without its optional members', (alg) => {
     const jwk = good[alg] as JWK;
-    expect(judgeJwk(jwk)).toHaveProperty('jwk', jwk);
+    expect(parseJwk(jwk)).toHaveProperty('jwk', jwk);
     const { alg: _, use: __, kid: ___, ...bare } = jwk;
-    expect(judgeJwk(bare)).toHaveProperty('jwk', bare);
-    expect((judgeJwk(bare) as UsableJwk).algs).toContain(alg);
+    expect(parseJwk(bare)).toHaveProperty('jwk', bare);
+    expect((parseJwk(bare) as UsableJwk).algs).toContain(alg);
   });
 
   it('has the members that were published, and none that is undefined', () => {
     const { alg: _, ...published } = rsa;
-    expect((judgeJwk(published) as UsableJwk).jwk).toStrictEqual(published);
+    expect((parseJwk(published) as UsableJwk).jwk).toStrictEqual(published);
   });
 
   it('keeps the members that are known to be public, and no others', () => {
-    const judged = judgeJwk({
+    const judged = parseJwk({
       ...rsa,
       key_ops: ['verify'],
       x5c: ['MII'],
@@ -57,7 +57,7 @@ describe('a usable JWK', () => {
 
   it('is frozen, its list of operations too', () => {
     const operations = ['verify'];
-    const { jwk } = judgeJwk({ ...rsa, key_ops: operations }) as { jwk: JWK };
+    const { jwk } = parseJwk({ ...rsa, key_ops: operations }) as { jwk: JWK };
     operations.push('encrypt');
     expect(Object.isFrozen(jwk)).toBe(true);
     expect(Object.isFrozen(jwk.key_ops)).toBe(true);
@@ -75,7 +75,7 @@ describe('a usable JWK', () => {
   });
 
   it('has its RSA numbers without leading zeros, however they came', () => {
-    const judged = judgeJwk({ ...rsa, n: modulus(2_048, 3), e: 'AAEAAQ' });
+    const judged = parseJwk({ ...rsa, n: modulus(2_048, 3), e: 'AAEAAQ' });
     expect(judged).toHaveProperty('jwk', { ...rsa, n: modulus(2_048), e: 'AQAB' });
   });
 
@@ -90,7 +90,7 @@ describe('a usable JWK', () => {
 
   it('may have a kid of 256 characters, of any kind, or an empty one', () => {
     for (const kid of ['k'.repeat(256), '', '__proto__', "' OR 1=1--", 'a\r\nb', '\ud800']) {
-      expect(judgeJwk({ ...rsa, kid })).toHaveProperty('jwk.kid', kid);
+      expect(parseJwk({ ...rsa, kid })).toHaveProperty('jwk.kid', kid);
     }
   });
 
@@ -100,13 +100,13 @@ describe('a usable JWK', () => {
 
   it('takes a member that is undefined for one that is absent', () => {
     const entry = { ...rsa, d: undefined, use: undefined, alg: undefined, kid: undefined, key_ops: undefined };
-    expect(judgeJwk(entry)).toHaveProperty('jwk', { kty: 'RSA', n: rsa.n, e: rsa.e });
+    expect(parseJwk(entry)).toHaveProperty('jwk', { kty: 'RSA', n: rsa.n, e: rsa.e });
   });
 });
 
 describe('an unusable JWK', () => {
   it.each([null, undefined, true, 1, 'key', [], [[]], Symbol('key')])('is %s', (entry) => {
-    expect(judgeJwk(entry)).toEqual({ reason: 'is not a JSON object' });
+    expect(parseJwk(entry)).toEqual({ reason: 'is not a JSON object' });
   });
 
   it.each([
@@ -118,12 +118,12 @@ describe('an unusable JWK', () => {
     [{ kty: 'x\n"' }, 'has the unknown key type "x\\u000a\\u0022"'],
     [{ kty: 'oct' }, 'is a symmetric key ("oct"): no secret belongs into a JWK Set that others can read'],
   ])('has no key type that can be used: %j', (entry, reason) => {
-    expect(judgeJwk(entry)).toEqual({ reason });
+    expect(parseJwk(entry)).toEqual({ reason });
   });
 
   it.each(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'priv'])('has the private member %s', (name) => {
     for (const value of ['AQAB', null, '', []]) {
-      expect(judgeJwk({ ...rsa, [name]: value })).toEqual({
+      expect(parseJwk({ ...rsa, [name]: value })).toEqual({
         kid: 'RS256-1',
         reason: `has private members (${name}): a private key was published, treat it as compromised`,
       });
@@ -170,11 +170,11 @@ describe('an unusable JWK', () => {
   );
 
   it.each([null, 1, true, [], {}, ['k'], new String('k')])('has the kid %j', (kid) => {
-    expect(judgeJwk({ ...rsa, kid })).toEqual({ reason: 'has a "kid" that is not a string' });
+    expect(parseJwk({ ...rsa, kid })).toEqual({ reason: 'has a "kid" that is not a string' });
   });
 
   it('has a kid of 257 characters, which is not repeated', () => {
-    expect(judgeJwk({ ...rsa, kid: 'k'.repeat(257) })).toEqual({ reason: 'has a "kid" longer than 256 characters' });
+    expect(parseJwk({ ...rsa, kid: 'k'.repeat(257) })).toEqual({ reason: 'has a "kid" longer than 256 characters' });
   });
 
   it.each([
@@ -391,7 +391,7 @@ describe('an object that plays tricks', () => {
     const { proxy, revoke } = Proxy.revocable({}, {});
     revoke();
     for (const entry of [throwing, proxy, { ...rsa, key_ops: proxy }]) {
-      expect(judgeJwk(entry)).toEqual({ reason: 'cannot be read' });
+      expect(parseJwk(entry)).toEqual({ reason: 'cannot be read' });
     }
   });
 
@@ -404,17 +404,17 @@ describe('an object that plays tricks', () => {
         return looks === 1 ? 'AQAB' : 'AQ';
       },
     };
-    expect(judgeJwk(entry)).toHaveProperty('jwk.e', 'AQAB');
+    expect(parseJwk(entry)).toHaveProperty('jwk.e', 'AQAB');
   });
 
   it('neither inherits a member nor speaks by toJSON', () => {
     expect(reasonOf(Object.create(rsa))).toBe('lacks a key type ("kty")');
-    const judged = judgeJwk({ ...rsa, toJSON: () => ({ d: 'secret' }) });
+    const judged = parseJwk({ ...rsa, toJSON: () => ({ d: 'secret' }) });
     expect(JSON.stringify(judged)).not.toContain('secret');
     const polluted = JSON.parse(
       `{ "__proto__": { "use": "enc", "d": "AQ" }, "kty": "RSA", "n": "${rsa.n}", "e": "AQAB" }`,
     );
-    expect(judgeJwk(polluted)).toHaveProperty('jwk', { kty: 'RSA', n: rsa.n, e: 'AQAB' });
+    expect(parseJwk(polluted)).toHaveProperty('jwk', { kty: 'RSA', n: rsa.n, e: 'AQAB' });
   });
 });
 

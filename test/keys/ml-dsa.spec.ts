@@ -1,6 +1,6 @@
 import type * as crypto from 'node:crypto';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { judgeJwk } from '../../lib/keys/jwk.js';
+import { parseJwk } from '../../lib/keys/jwk.js';
 
 /** A runtime that has two of the three algorithms, whatever the one has that runs this. */
 const runtime = vi.hoisted(() => ({ has: ['ML-DSA-44', 'ML-DSA-65'], tried: [] as unknown[] }));
@@ -29,8 +29,8 @@ describe('an ML-DSA key', () => {
   ] as const)('is usable where the runtime has %s, which is tried once', (alg, reason) => {
     for (const fill of [1, 2, 3]) {
       const jwk = { kty: 'AKP', alg, pub: base64url(OCTETS[alg], fill) };
-      expect(judgeJwk(jwk).reason).toBe(reason);
-      if (reason === undefined) expect(judgeJwk(jwk)).toMatchObject({ jwk, algs: new Set([alg]) });
+      expect(parseJwk(jwk).reason).toBe(reason);
+      if (reason === undefined) expect(parseJwk(jwk)).toMatchObject({ jwk, algs: new Set([alg]) });
     }
     // With octets of ours: nothing that came from a set is imported to find out.
     expect(runtime.tried).toEqual([{ kty: 'AKP', alg, pub: base64url(OCTETS[alg], 0) }]);

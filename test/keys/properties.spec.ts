@@ -18,7 +18,10 @@ beforeAll(async () => {
   jwks = await Promise.all(ALGS.map(async (alg) => (await testKey(alg)).jwk));
 });
 
-/** Good keys under few kids, with and without `alg` and `use`, so that namesakes, twins and ambiguities are common. */
+/**
+ * Good keys under few kids, with and without `alg` and `use`, so that namesakes, twins and
+ * ambiguities are common.
+ */
 const goodJwk = () =>
   fc
     .record({

@@ -6,11 +6,13 @@ import { resolveModuleOptions } from '../../lib/options/resolve-options.js';
 
 const folder = new URL('../../lib/options/', import.meta.url);
 
-/** `@default` tags by the path of their option, of the interface that the path's start belongs to. */
+/**
+ * `@default` tags by the path of their option, of the interface that the path's start belongs to.
+ */
 function documentedDefaults(): Map<string, string> {
   const prefixes: Record<string, string> = {
     JwksCacheOptions: 'cache.',
-    JwksUnknownKidOptions: 'unknownKid.',
+    JwksRefetchLimitOptions: 'refetchLimit.',
     JwksHttpOptions: 'http.',
     JwksTokenCacheOptions: 'tokenCache.',
   };
@@ -20,7 +22,7 @@ function documentedDefaults(): Map<string, string> {
   )) {
     const text = readFileSync(new URL(file, folder), 'utf8');
     for (const [, name = '', body = ''] of text.matchAll(/export interface (\w+)[^{]*\{\n([\s\S]*?)\n\}/g)) {
-      if (name === 'JwksClientOptions' || name === 'JwksIssuerEntry') continue;
+      if (name === 'JwksClientOptions' || name === 'JwksIssuerConfig') continue;
       for (const [, doc = '', option = ''] of body.matchAll(/\/\*\*([\s\S]*?)\*\/\s+(\w+)\??[:(]/g)) {
         const tag = /@default ([\s\S]*?)\s*$/.exec(doc.replace(/\n\s*\*/g, '\n'))?.[1]?.replace(/\s+/g, ' ');
         if (tag !== undefined) tags.set(`${prefixes[name] ?? ''}${option}`, tag);
@@ -54,7 +56,7 @@ describe('the defaults', () => {
   });
 
   it('are what options come to that say nothing', () => {
-    const { trust, cache, unknownKid, http, tokenCache, prefetch } = resolveModuleOptions({
+    const { trust, cache, refetchLimit, http, tokenCache, prefetch } = resolveModuleOptions({
       issuer: 'https://id.example.com',
       audience: 'a',
     });
@@ -65,7 +67,7 @@ describe('the defaults', () => {
     const { rules, allowInsecure, members } = trust.issuer;
     expect(cache).toEqual({ ...inMilliseconds(DEFAULTS.cache), store: undefined, integrityKey: undefined });
     expect(tokenCache).toEqual(DEFAULTS.tokenCache);
-    expect(unknownKid).toEqual(inMilliseconds(DEFAULTS.unknownKid));
+    expect(refetchLimit).toEqual(inMilliseconds(DEFAULTS.refetchLimit));
     expect({ ...http, ...http.transport }).toMatchObject(inMilliseconds(DEFAULTS.http));
     expect({
       ...rules,

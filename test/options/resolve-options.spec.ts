@@ -29,12 +29,12 @@ const durations: Row[] = [
   ...['ttl', 'minTtl', 'maxTtl', 'staleIfError'].map((name) => [{ cache: { [name]: -1 } }, `cache.${name}`]),
   ...['ttl', 'minTtl', 'maxTtl', 'staleIfError'].map((name) => [{ cache: { [name]: '-1s' } }, `cache.${name}`]),
   ...['timeout', 'deadline'].map((name) => [{ http: { [name]: -1 } }, `http.${name}`]),
-  [{ unknownKid: { per: -1 } }, 'unknownKid.per'],
+  [{ refetchLimit: { every: -1 } }, 'refetchLimit.every'],
   [{ clockTolerance: -1 }, 'clockTolerance'],
   [{ maxTokenAge: '-1m' }, 'maxTokenAge'],
   ...['ttl', 'minTtl', 'maxTtl'].map((name) => [{ cache: { [name]: 0 } }, `cache.${name}`]),
   ...['timeout', 'deadline'].map((name) => [{ http: { [name]: '0s' } }, `http.${name}`]),
-  [{ unknownKid: { per: 0 } }, 'unknownKid.per'],
+  [{ refetchLimit: { every: 0 } }, 'refetchLimit.every'],
   [{ maxTokenAge: 0 }, 'maxTokenAge'],
   ...[Number.NaN, Infinity, 'soon', '', '10 minuets', null, true, {}, [10]].flatMap((value): [object, string][] => [
     [{ cache: { ttl: value } }, 'cache.ttl'],
@@ -150,10 +150,10 @@ const keeping: Row[] = [
   [{ cache: { integrityKey: Buffer.alloc(32) } }, 'cache.integrityKey', /not an object/],
   [{ cache: 'redis' }, 'cache', /takes an object of options, not "redis"/],
   [{ cache: null }, 'cache', /not null/],
-  [{ unknownKid: { refetches: -1 } }, 'unknownKid.refetches', /a whole number from 0, not -1/],
-  [{ unknownKid: { refetches: 1.5 } }, 'unknownKid.refetches', /whole number/],
-  [{ unknownKid: { refetches: Infinity } }, 'unknownKid.refetches', /whole number/],
-  [{ unknownKid: false }, 'unknownKid', /an object of options, not false/],
+  [{ refetchLimit: { burst: -1 } }, 'refetchLimit.burst', /a whole number from 0, not -1/],
+  [{ refetchLimit: { burst: 1.5 } }, 'refetchLimit.burst', /whole number/],
+  [{ refetchLimit: { burst: Infinity } }, 'refetchLimit.burst', /whole number/],
+  [{ refetchLimit: false }, 'refetchLimit', /an object of options, not false/],
 ];
 
 const http: Row[] = [
@@ -234,7 +234,7 @@ describe('resolveModuleOptions', () => {
     [{ cache: { tll: 1 } }, 'cache.tll', 'did you mean "cache.ttl"?'],
     [{ cache: { lifespan: 300 } }, 'cache.lifespan', 'known are store, ttl, minTtl'],
     [{ http: { timeouts: 1 } }, 'http.timeouts', 'did you mean "http.timeout"?'],
-    [{ unknownKid: { refetch: 1 } }, 'unknownKid.refetch', 'did you mean "unknownKid.refetches"?'],
+    [{ refetchLimit: { brust: 1 } }, 'refetchLimit.brust', 'did you mean "refetchLimit.burst"?'],
     [{ secretOrKey: 'x' }, 'secretOrKey', 'known are issuer, audience'],
   ])('refuses an option that does not exist: %j', (options, option, says) => {
     const error = refused(options);
@@ -245,7 +245,7 @@ describe('resolveModuleOptions', () => {
 
   it('takes undefined for absent where the option may be absent', () => {
     const names = ['jwksUri', 'jwks', 'source', 'failover', 'issuers', 'algorithms', 'tokenType', 'clockTolerance'];
-    const more = ['maxTokenAge', 'requiredClaims', 'validate', 'allowInsecure', 'cache', 'unknownKid', 'http'];
+    const more = ['maxTokenAge', 'requiredClaims', 'validate', 'allowInsecure', 'cache', 'refetchLimit', 'http'];
     const undefinedOnes = [...names, ...more, 'prefetch', 'tokenFrom', 'realm'].map((name) => [name, undefined]);
     expect(plain(resolveModuleOptions({ ...good, ...Object.fromEntries(undefinedOnes) }))).toEqual(
       plain(resolveModuleOptions(good)),
@@ -271,7 +271,7 @@ describe('resolveModuleOptions', () => {
     { cache: { staleIfError: 0, refreshAhead: 1, store: false, prefix: '' } },
     { cache: { ttl: 500, integrityKey: 'sixteen letters!' } },
     { cache: { store: new Map() } },
-    { unknownKid: { refetches: 0 } },
+    { refetchLimit: { burst: 0 } },
     { http: { retries: 0, timeout: '30s', headers: { 'X-Api-Key': 'a b' } } },
     { http: { fetch } },
     { http: { dispatcher } },
@@ -346,7 +346,7 @@ describe('resolveModuleOptions', () => {
           'cache.',
           reads,
         ),
-        unknownKid: spy({ refetches: 1, per: 1 }, 'unknownKid.', reads),
+        refetchLimit: spy({ burst: 1, every: 1 }, 'refetchLimit.', reads),
         http: spy(
           { timeout: 1, deadline: 1, retries: 1, headers: Object.freeze({ a: 'b' }), tls: spy({}, '', reads) },
           'http.',

@@ -1,4 +1,6 @@
-// The public surface as a stranger uses it, for the type checker alone: the smoke test of the package compiles this file in an empty project.
+// The public surface as a stranger uses it, for the type checker alone: the smoke test of the
+// package compiles this file in an empty project.
+import type { StandardSchemaV1 } from '@standard-schema/spec';
 import {
   Controller,
   Get,
@@ -25,14 +27,13 @@ import {
   withUpgradeRequest,
   type AuthenticatedOptions,
   type JwksEvent,
-  type JwkSetSource,
   type JwksModuleOptions,
   type JwksOptionsFactory,
   type JwksStatus,
   type SigningKey,
-  type StandardSchema,
   type VerifiedToken,
 } from 'nestjs-jwks';
+import type { JwkSetSource } from 'nestjs-jwks/source';
 import { provideTestIssuer, TestIssuer, type SignOptions } from 'nestjs-jwks/testing';
 import type { Observable } from 'rxjs';
 
@@ -44,7 +45,7 @@ interface OrderClaims {
 const issuer = 'https://id.example.com/';
 const audience = 'orders-api';
 
-const schema: StandardSchema = { '~standard': { version: 1, vendor: 'own', validate: (value) => ({ value }) } };
+const schema: StandardSchemaV1 = { '~standard': { version: 1, vendor: 'own', validate: (value) => ({ value }) } };
 
 class Contact {
   email!: string;
@@ -53,7 +54,7 @@ class Contact {
 @Injectable()
 export class Trust implements JwksOptionsFactory {
   createJwksOptions(): JwksModuleOptions {
-    return { issuer, audience, cache: { ttl: '5m', store: false }, unknownKid: { refetches: 1, per: 1000 } };
+    return { issuer, audience, cache: { ttl: '5m', store: false }, refetchLimit: { burst: 1, every: 1000 } };
   }
 }
 
@@ -106,7 +107,7 @@ export class OrdersController {
 
   async keys(kid: string): Promise<(string | undefined)[]> {
     const keys: SigningKey[] = await this.jwks.getSigningKeys({ refresh: true });
-    const found = JwksClient.matchKid(keys, kid) ?? (await this.jwks.getSigningKey(kid, { issuer }));
+    const found = JwksClient.matchKid(keys, kid) ?? (await this.jwks.client(issuer).getSigningKey(kid));
     const set = await this.jwks.getJwkSet();
     const document: { keys: unknown[] } = await this.jwks.fetchJwkSet();
     return [found.kid, set.get(kid)?.alg, set.select({ kid, alg: 'RS256' })?.jwk.kty, String(document.keys.length)];

@@ -1,4 +1,5 @@
-// The smoke test of the package sees to it that each marked line is an error for a consumer's compiler, and no other line is.
+// The smoke test of the package sees to it that each marked line is an error for a consumer's
+// compiler, and no other line is.
 import { Authenticated, JwksClient, JwksModule, type AnyJwksError, type JwksErrorCode } from 'nestjs-jwks';
 
 const issuer = 'https://id.example.com/';

@@ -3,17 +3,20 @@ import { readText } from '../support/source-files.js';
 /** Which interface documents which part of the options, and under which path. */
 const INTERFACES: Record<string, { file: string; prefix: string; only?: readonly string[] }> = {
   JwksSharedOptions: { file: 'jwks-options', prefix: '' },
-  JwksSeveralIssuersOptions: { file: 'jwks-options', prefix: '', only: ['issuers'] },
+  JwksMultiIssuerOptions: { file: 'jwks-options', prefix: '', only: ['issuers'] },
   JwksIssuerOptions: { file: 'issuer-options', prefix: '' },
   JwksTokenOptions: { file: 'issuer-options', prefix: '' },
-  JwksKeyOptions: { file: 'issuer-options', prefix: '' },
+  JwksSourceOptions: { file: 'issuer-options', prefix: '' },
   JwksCacheOptions: { file: 'cache-options', prefix: 'cache.' },
-  JwksUnknownKidOptions: { file: 'cache-options', prefix: 'unknownKid.' },
+  JwksRefetchLimitOptions: { file: 'cache-options', prefix: 'refetchLimit.' },
   JwksHttpOptions: { file: 'http-options', prefix: 'http.' },
   JwksTokenCacheOptions: { file: 'token-cache-options', prefix: 'tokenCache.' },
 };
 
-/** Every option by its path, with the text of its `@default` tag; `required` where it has none and must be given, `none` where it need not. */
+/**
+ * Every option by its path, with the text of its `@default` tag; `required` where it has none and
+ * must be given, `none` where it need not.
+ */
 export function documentedOptions(): Map<string, string> {
   const options = new Map<string, string>();
   for (const [name, { file, prefix, only }] of Object.entries(INTERFACES)) {

@@ -53,7 +53,9 @@ export class ReadmeProject {
     return this.node(join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run');
   }
 
-  /** Writes an example with the addresses in it replaced, under another name; answers with its path. */
+  /**
+   * Writes an example with the addresses in it replaced, under another name; answers with its path.
+   */
   variant(file: string, addresses: Record<string, string>): string {
     const block = this.blocks.find((each) => each.file === file);
     if (!block) throw new Error(`README.md has no example ${file}`);

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { refusalOf } from '../../lib/auth/refusal.js';
+import { errorResponseOf } from '../../lib/auth/refusal.js';
 import * as errors from '../../lib/core/errors.js';
 import { readText, typeScriptFiles } from '../support/source-files.js';
 import { documentedOptions } from './documented-options.js';
@@ -72,7 +72,7 @@ describe('the tables of the README', () => {
     const expected = concreteFaults().map((fault) => [
       fault.name,
       fault.code,
-      String(refusalOf(fault)?.status ?? 'at start-up'),
+      String(errorResponseOf(fault)?.status ?? 'at start-up'),
     ]);
     expect(rows.sort()).toEqual(expected.sort());
   });
@@ -83,7 +83,12 @@ describe('the tables of the README', () => {
   });
 
   it('has the refresh states that there are', () => {
-    expect(tableAfter('## How keys are kept').map(([state]) => state)).toEqual(['fresh', 'ageing', 'stale', 'expired']);
+    expect(tableAfter('## How keys are kept').map(([state]) => state)).toEqual([
+      'fresh',
+      'refresh-due',
+      'stale',
+      'expired',
+    ]);
   });
 });
 

@@ -47,7 +47,8 @@ function isSame(part: string, other: string): boolean {
   return Buffer.from(part, 'base64url').equals(Buffer.from(other, 'base64url'));
 }
 
-// The signature is good in all of them, and lenient decoders take them; which ones differs from one version of Node to the next.
+// The signature is good in all of them, and lenient decoders take them; which ones differs from one
+// version of Node to the next.
 describe.each(['RS256', 'ES256', 'EdDSA'])('other spellings of a good %s token', (alg) => {
   let issuer: TestIssuer;
   let token: string;

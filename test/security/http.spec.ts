@@ -41,7 +41,10 @@ beforeAll(async () => {
 });
 afterAll(() => issuer.close());
 
-/** What is between the quotes, by RFC 9110 section 11.6.1; fails where the challenge is not one of that grammar. */
+/**
+ * What is between the quotes, by RFC 9110 section 11.6.1; fails where the challenge is not one of
+ * that grammar.
+ */
 function parametersOf(challenge: string | undefined): Record<string, string> {
   const parameter = /([a-z_]+)="((?:[^"\\]|\\.)*)"(?:, )?/y;
   const [scheme = '', rest = ''] = [challenge?.slice(0, 6), challenge?.slice(7)];

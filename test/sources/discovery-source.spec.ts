@@ -133,7 +133,7 @@ describe('the set of an issuer', () => {
 
     it('when there is no document in either place, and says where it looked', async () => {
       const error = await fault(discovery().load(requestWith()));
-      expect(error).toMatchObject({ code: 'jwks_unavailable', retryable: false, failsOver: true, bridged: true });
+      expect(error).toMatchObject({ code: 'jwks_unavailable', retryable: false, failsOver: true, allowsStale: true });
       expect(error.message).toBe(
         `${server.url(OIDC)} answered with status 404; ${server.url(OAUTH)} answered with status 404`,
       );

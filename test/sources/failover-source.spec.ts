@@ -112,17 +112,17 @@ describe('several sources', () => {
       expect((error.cause as AggregateError).errors).toEqual(faults);
     });
 
-    it('may not be bridged where the first one has withdrawn its keys', async () => {
-      const withdrawn = new InvalidJwkSetError('no usable key', { bridged: false });
+    it('may not be allowsStale where the first one has withdrawn its keys', async () => {
+      const withdrawn = new InvalidJwkSetError('no usable key', { allowsStale: false });
       const error = await fault(
         failover(new ScriptedSource([withdrawn]), new ScriptedSource([down()])).load(requestWith()),
       );
-      expect(error).toMatchObject({ code: 'jwks_invalid', bridged: false, retryable: true });
+      expect(error).toMatchObject({ code: 'jwks_invalid', allowsStale: false, retryable: true });
       expect(
         await fault(failover(new ScriptedSource([down()]), new ScriptedSource([withdrawn])).load(requestWith())),
       ).toMatchObject({
         code: 'jwks_unavailable',
-        bridged: true,
+        allowsStale: true,
       });
     });
 

@@ -8,7 +8,10 @@ import { settle } from '../support/manual-clock.js';
 import { TestProxy } from './test-proxy.js';
 
 const PROXY_VARIABLES = ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY', 'no_proxy', 'NO_PROXY'];
-/** An address of the public internet that nobody connects to here: a proxy or a resolver leads elsewhere. */
+/**
+ * An address of the public internet that nobody connects to here: a proxy or a resolver leads
+ * elsewhere.
+ */
 const PUBLIC_ADDRESS = '93.184.216.34';
 
 describe('a transport', () => {
@@ -116,7 +119,7 @@ describe('a transport', () => {
         expect(fault.message).toMatch(
           /could not be reached \((UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT_LOCALLY)\)$/,
         );
-        expect(fault).toMatchObject({ retryable: false, failsOver: true, bridged: true });
+        expect(fault).toMatchObject({ retryable: false, failsOver: true, allowsStale: true });
       }
     });
 

@@ -112,7 +112,7 @@ describe('one exchange', () => {
       await clock.pass(4_999);
       await clock.pass(1);
       const error = await attempt;
-      expect(error).toMatchObject({ code: 'jwks_unavailable', retryable: true, failsOver: true, bridged: true });
+      expect(error).toMatchObject({ code: 'jwks_unavailable', retryable: true, failsOver: true, allowsStale: true });
       expect(error.message).toBe(`${server.url('/jwks')} timed out after 5000 ms`);
       await server.idle();
     });
@@ -129,7 +129,7 @@ describe('one exchange', () => {
       code: 'jwks_unavailable',
       retryable: true,
       failsOver: true,
-      bridged: true,
+      allowsStale: true,
     });
   });
 
@@ -297,7 +297,7 @@ describe('the text of an answer', () => {
   ])('R12, R15, R16: is refused when it is %s, without being quoted', (_, body) => {
     const attempt = () => parseJson(body, 'https://id.example.com/jwks?secret=1');
     expect(attempt).toThrow(
-      expect.objectContaining({ code: 'jwks_invalid', retryable: false, failsOver: true, bridged: true }),
+      expect.objectContaining({ code: 'jwks_invalid', retryable: false, failsOver: true, allowsStale: true }),
     );
     expect(attempt).toThrow(/^https:\/\/id\.example\.com\/jwks did not answer with JSON in UTF-8$/);
   });

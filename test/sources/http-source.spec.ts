@@ -86,13 +86,13 @@ describe('a set at a URL', () => {
       code: 'jwks_invalid',
       retryable: false,
       failsOver: true,
-      bridged: true,
+      allowsStale: true,
     });
   });
 
   it('R13: is refused when it lost its keys, and the stale set may not serve', async () => {
     answering({ body: { keys: [] } });
-    expect(await fault(load())).toMatchObject({ code: 'jwks_invalid', bridged: false });
+    expect(await fault(load())).toMatchObject({ code: 'jwks_invalid', allowsStale: false });
   });
 
   it('serves its good keys where others are bad', async () => {
@@ -109,7 +109,7 @@ describe('a set at a URL', () => {
   ])('R5, R7: cannot be had with a status of %i: may be tried again %s', async (status, retryable) => {
     server.on('/jwks', { status, headers: { location: server.url('/elsewhere') } });
     const error = await fault(load());
-    expect(error).toMatchObject({ code: 'jwks_unavailable', retryable, failsOver: true, bridged: true });
+    expect(error).toMatchObject({ code: 'jwks_unavailable', retryable, failsOver: true, allowsStale: true });
     expect(error.message).toContain(`${server.url('/jwks')} answered with status ${status}`);
     expect(server.requestsTo('/elsewhere')).toHaveLength(0);
   });

@@ -2,7 +2,10 @@ import { once } from 'node:events';
 import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 
-/** A forward proxy on loopback: absolute-form for http, CONNECT for tunnels. Remembers what it was asked for. */
+/**
+ * A forward proxy on loopback: absolute-form for http, CONNECT for tunnels. Remembers what it was
+ * asked for.
+ */
 export class TestProxy {
   /** `GET http://…` or `CONNECT host:port`. */
   readonly asked: string[] = [];

@@ -7,7 +7,10 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const typescript = createRequire(import.meta.url).resolve('typescript/package.json');
 
-/** `lib/` as JavaScript in a folder of its own, for processes that no test runner compiles for. Gone when it is disposed of. */
+/**
+ * `lib/` as JavaScript in a folder of its own, for processes that no test runner compiles for. Gone
+ * when it is disposed of.
+ */
 export class CompiledLib implements AsyncDisposable {
   private constructor(private readonly folder: string) {}
 

@@ -1,4 +1,5 @@
-// One process of a fleet, as an application would be: verifies a token again and again, and counts. It attaches no error listener anywhere.
+// One process of a fleet, as an application would be: verifies a token again and again, and counts.
+// It attaches no error listener anywhere.
 import { setTimeout as pause } from 'node:timers/promises';
 import { createKeyv } from '@keyv/redis';
 import { createCache } from 'cache-manager';

@@ -1,8 +1,11 @@
-import type { StoreLike } from '../../lib/cache/jwk-set-store.js';
+import type { JwksStore } from '../../lib/cache/jwk-set-store.js';
 import type { Clock } from '../../lib/core/clock.js';
 
-/** A store in memory that fails, hangs and lies when it is told to. Entries lapse where it is given a clock. */
-export class HostileStore implements StoreLike {
+/**
+ * A store in memory that fails, hangs and lies when it is told to. Entries lapse where it is given
+ * a clock.
+ */
+export class HostileStore implements JwksStore {
   /** What it holds. */
   readonly entries = new Map<string, unknown>();
   /** The `ttl` of the last `set` of each key. */

@@ -15,8 +15,9 @@ export interface RecordedRequest {
 }
 
 /**
- * What goes wrong on the wire: nothing is ever sent; headers and half of the body; one byte at a time for ever; the connection is reset
- * before the headers or in the body; the connection ends before `content-length` is reached.
+ * What goes wrong on the wire: nothing is ever sent; headers and half of the body; one byte at a
+ * time for ever; the connection is reset before the headers or in the body; the connection ends
+ * before `content-length` is reached.
  */
 export type WireFault = 'stall' | 'stall-in-body' | 'drip' | 'reset' | 'reset-in-body' | 'truncate';
 
@@ -24,7 +25,10 @@ export interface Reply {
   /** Default 200. */
   readonly status?: number;
   readonly headers?: Record<string, string | string[]>;
-  /** Text and bytes go as they are, an iterable chunk by chunk as fast as the client reads, anything else as JSON. */
+  /**
+   * Text and bytes go as they are, an iterable chunk by chunk as fast as the client reads, anything
+   * else as JSON.
+   */
   readonly body?: unknown;
   readonly gzip?: boolean;
   readonly fault?: WireFault;
@@ -33,7 +37,10 @@ export interface Reply {
 /** A promise holds the answer back until it settles. */
 export type Answer = Reply | ((request: RecordedRequest) => Reply | Promise<Reply>);
 
-/** A small real HTTP or HTTPS server on loopback that answers as told and remembers what it was asked. */
+/**
+ * A small real HTTP or HTTPS server on loopback that answers as told and remembers what it was
+ * asked.
+ */
 export class ScriptedServer {
   readonly requests: RecordedRequest[] = [];
   private readonly standing = new Map<string, Answer>();
@@ -92,7 +99,9 @@ export class ScriptedServer {
     return this.until(() => this.requests.length >= count);
   }
 
-  /** Resolves once no answer is under way: after a fault, once the client has let its connection go. */
+  /**
+   * Resolves once no answer is under way: after a fault, once the client has let its connection go.
+   */
   idle(): Promise<void> {
     return this.until(() => this.busy === 0);
   }

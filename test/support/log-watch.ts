@@ -16,8 +16,8 @@ const ESCAPED_AND_CUT = /^(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\u[0-9a-f]{4}){0,64}(
 const MOST_LEAKS = 20;
 
 /**
- * Looks through what is logged and printed, line by line, for what must never be: tokens, values of claims, private members of keys. Lines
- * are not kept: tests measure memory.
+ * Looks through what is logged and printed, line by line, for what must never be: tokens, values of
+ * claims, private members of keys. Lines are not kept: tests measure memory.
  */
 export class LogWatch {
   /** What was told that should not have been. */

@@ -36,7 +36,10 @@ export class ManualClock implements Clock {
     return this.timers.size;
   }
 
-  /** Lets time pass; timers due on the way fire in order, and what they start gets its turn before time goes on. */
+  /**
+   * Lets time pass; timers due on the way fire in order, and what they start gets its turn before
+   * time goes on.
+   */
   async pass(duration: Duration): Promise<void> {
     const end = this.elapsed + parseDuration(duration);
     await this.rest();

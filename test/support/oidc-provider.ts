@@ -9,13 +9,16 @@ export interface OidcProviderOptions {
   audience?: string;
 }
 
-export interface TokenRequest {
+export interface TokenExtractorRequest {
   scope?: string;
   /** The key that signs: the newest of this algorithm. By default the newest of all. */
   alg?: string;
 }
 
-/** Neither clients nor JWT access tokens are stored: one is configured, the others are self-contained. */
+/**
+ * Neither clients nor JWT access tokens are stored: one is configured, the others are
+ * self-contained.
+ */
 class NoStorage {
   async upsert(): Promise<void> {}
   async find(): Promise<undefined> {
@@ -28,7 +31,10 @@ const CLIENT = { client_id: 'shop', client_secret: 'a secret of the shop, and a 
 
 let made = 0;
 
-/** `oidc-provider`, a certified OpenID Provider, on loopback: JWT access tokens by resource indicators and client credentials. */
+/**
+ * `oidc-provider`, a certified OpenID Provider, on loopback: JWT access tokens by resource
+ * indicators and client credentials.
+ */
 export class OidcIdentityProvider {
   /** Paths asked for, oldest first. */
   readonly requests: string[] = [];
@@ -65,7 +71,7 @@ export class OidcIdentityProvider {
   }
 
   /** A token by a real request for one. */
-  async token({ scope = 'orders:read', alg = this.keys[0]!.alg }: TokenRequest = {}): Promise<string> {
+  async token({ scope = 'orders:read', alg = this.keys[0]!.alg }: TokenExtractorRequest = {}): Promise<string> {
     const body = new URLSearchParams({
       grant_type: 'client_credentials',
       scope,

@@ -11,13 +11,21 @@ import { createClient } from '@keyv/redis';
 const HOW =
   'redis-server is not installed: the tests that need it are skipped. To run them: apt-get install redis-server';
 
-/** Below the ports that the system gives to outgoing connections: a server that was killed finds its port free when it comes back. */
+/**
+ * Below the ports that the system gives to outgoing connections: a server that was killed finds its
+ * port free when it comes back.
+ */
 const PORTS = { from: 10_000, to: 32_000 };
 
-/** Tells its process id, and kills it when the standard input ends: it does not outlive this process, whatever kills that. */
+/**
+ * Tells its process id, and kills it when the standard input ends: it does not outlive this
+ * process, whatever kills that.
+ */
 const SCRIPT = 'exec 3<&0; redis-server "$@" > /dev/null & pid=$!; echo $pid; (cat <&3; kill -9 $pid) & wait $pid';
 
-/** Whether a `redis-server` can be started here. `REQUIRE_REDIS=1` turns its absence into a failure. */
+/**
+ * Whether a `redis-server` can be started here. `REQUIRE_REDIS=1` turns its absence into a failure.
+ */
 export function redisAvailable(): boolean {
   const found = spawnSync('redis-server', ['--version']).status === 0;
   if (!found && process.env.REQUIRE_REDIS === '1') throw new Error(HOW);

@@ -33,7 +33,10 @@ export class ScriptedSource implements JwkSetSource {
     this.publishesDocument({ keys: keys.map((key) => key.jwk) }, hints);
   }
 
-  /** Publishes this document from now on; judged anew at each load, so that keys are other objects each time. */
+  /**
+   * Publishes this document from now on; judged anew at each load, so that keys are other objects
+   * each time.
+   */
   publishesDocument(document: unknown, hints?: FreshnessHints): void {
     this.answers(async ({ previous }) => {
       const validators = this.etag === undefined ? {} : { etag: this.etag };
@@ -59,7 +62,10 @@ export class ScriptedSource implements JwkSetSource {
     this.behaviour = behaviour;
   }
 
-  /** Holds answers back until the returned function is called; they are those of the moment that they were asked for. */
+  /**
+   * Holds answers back until the returned function is called; they are those of the moment that
+   * they were asked for.
+   */
   holdOpen(): () => void {
     let open = () => {};
     this.gate = new Promise((resolve) => (open = resolve));

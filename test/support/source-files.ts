@@ -17,7 +17,8 @@ export function typeScriptFiles(folder: string): string[] {
     .sort();
 }
 
-// A comment, or a string: the alternation that comes first wins, so a `//` inside a string is no comment.
+// A comment, or a string: the alternation that comes first wins, so a `//` inside a string is no
+// comment.
 const TOKENS = /\/\*[^]*?\*\/|\/\/[^\n]*|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`/g;
 
 /** Source text without its comments. */
@@ -25,7 +26,10 @@ export function withoutComments(source: string): string {
   return source.replace(TOKENS, (token) => (token.startsWith('/*') || token.startsWith('//') ? ' ' : token));
 }
 
-/** The specifiers of every static, type-only, re-exporting and dynamic import, `import('x')` in types included. */
+/**
+ * The specifiers of every static, type-only, re-exporting and dynamic import, `import('x')` in
+ * types included.
+ */
 export function importsOf(source: string): string[] {
   const fixed = /^(?:import|export)\b(?:[^;'"()]*\bfrom)?\s*['"]([^'"\s]+)['"]/gm;
   const dynamic = /\bimport\(\s*['"]([^'"\s]+)['"]/g;

@@ -14,7 +14,7 @@ export class StaticKeyLookup implements KeyLookup {
 
   constructor(public set: JwkSet) {}
 
-  held(): JwkSet | undefined {
+  current(): JwkSet | undefined {
     return this.fault ? undefined : this.set;
   }
 

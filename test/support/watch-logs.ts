@@ -4,7 +4,8 @@ import { CompactSign } from 'jose/jws/compact/sign';
 import { afterAll, expect } from 'vitest';
 import { LogWatch, OUR_LOGGER } from './log-watch.js';
 
-// Runs before each file of tests: what they log and print, at every level, is looked through when they are done.
+// Runs before each file of tests: what they log and print, at every level, is looked through when
+// they are done.
 
 /** Rooms that know nothing of Nest, which takes long to load. */
 const WITHOUT_NEST = /[\\/]test[\\/](?:core|keys|sources|cache|tokens|options|package)[\\/]/;

@@ -10,7 +10,7 @@ const failed: JwksEvent = {
   type: 'refresh.failed',
   issuer: ISSUER,
   duration: 12,
-  because: 'stale',
+  trigger: 'stale',
   code: 'jwks_unavailable',
   reason: 'connect ECONNREFUSED',
   retryIn: 2_000,
@@ -78,7 +78,7 @@ describe('logEvents', () => {
       { type: 'set.stale', issuer: ISSUER, timeLeft: 3_600_000 },
       { type: 'store.failed', issuer: ISSUER, operation: 'get', reason: 'timeout' },
       { type: 'store.failed', issuer: ISSUER, operation: 'set', reason: 'timeout' },
-      { type: 'refresh.skipped', issuer: ISSUER, because: 'unknown-kid', reason: 'budget' },
+      { type: 'refresh.skipped', issuer: ISSUER, trigger: 'unknown-kid', reason: 'budget' },
       { type: 'key.dropped', issuer: ISSUER, kid: 'a', reason: 'has a modulus of 1024 bits' },
       { type: 'key.dropped', issuer: ISSUER, kid: 'b', reason: 'has a modulus of 1024 bits' },
     ];
@@ -113,7 +113,7 @@ describe('logEvents', () => {
 
   it.each<JwksEvent>([
     { type: 'set.rejected', issuer: ISSUER, duration: 1, reason: 'no keys' },
-    { type: 'refresh.skipped', issuer: ISSUER, because: 'stale', reason: 'backoff' },
+    { type: 'refresh.skipped', issuer: ISSUER, trigger: 'stale', reason: 'backoff' },
   ])('leaves out what another line says: $type', (event) => {
     expect(tell(event)).toEqual([]);
   });

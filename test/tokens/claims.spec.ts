@@ -9,7 +9,7 @@ import {
   TokenNotActiveError,
   UntrustedIssuerError,
 } from '../../lib/core/errors.js';
-import { judgeClaims, judgeTimes, judgeTokenType, type TokenRules } from '../../lib/tokens/claims.js';
+import { validateClaims, validateTimestamps, validateType, type TokenRules } from '../../lib/tokens/claims.js';
 import type { JsonObject } from '../../lib/tokens/json-object.js';
 import { hasMember, isDeeplyFrozen, nested } from './raw-token.js';
 
@@ -25,10 +25,13 @@ const rules: TokenRules = {
 };
 const lax: TokenRules = { ...rules, issuer: false, audience: false };
 
-/** Judges a payload that has gone over the wire; figures that JSON has no word for are given as text. */
+/**
+ * Judges a payload that has gone over the wire; figures that JSON has no word for are given as
+ * text.
+ */
 function judge(payload: object | string, changes: Partial<TokenRules> = {}, base = lax) {
   const text = typeof payload === 'string' ? payload : JSON.stringify(payload);
-  return judgeClaims(JSON.parse(text) as JsonObject, { ...base, ...changes }, now);
+  return validateClaims(JSON.parse(text) as JsonObject, { ...base, ...changes }, now);
 }
 
 function claimAtFault(judgement: () => unknown): string | undefined {
@@ -103,10 +106,10 @@ describe('times', () => {
 
   it('can be judged again by themselves', () => {
     const claims = judge({ exp: seconds + 10, iat: seconds, nbf: seconds });
-    expect(() => judgeTimes(claims, rules, now + 9999)).not.toThrow();
-    expect(() => judgeTimes(claims, rules, now + 10_000)).toThrow(TokenExpiredError);
-    expect(() => judgeTimes(claims, rules, now - 1)).toThrow(TokenNotActiveError);
-    expect(() => judgeTimes(claims, { ...rules, maxTokenAge: 5000 }, now + 5001)).toThrow(TokenExpiredError);
+    expect(() => validateTimestamps(claims, rules, now + 9999)).not.toThrow();
+    expect(() => validateTimestamps(claims, rules, now + 10_000)).toThrow(TokenExpiredError);
+    expect(() => validateTimestamps(claims, rules, now - 1)).toThrow(TokenNotActiveError);
+    expect(() => validateTimestamps(claims, { ...rules, maxTokenAge: 5000 }, now + 5001)).toThrow(TokenExpiredError);
   });
 });
 
@@ -214,9 +217,7 @@ describe('other claims', () => {
 
 describe('the token type', () => {
   const check = (tokenType: string | undefined, typ?: unknown) =>
-    claimAtFault(() =>
-      judgeTokenType({ alg: 'RS256', ...(typ === undefined ? {} : { typ }) }, { ...rules, tokenType }),
-    );
+    claimAtFault(() => validateType({ alg: 'RS256', ...(typ === undefined ? {} : { typ }) }, { ...rules, tokenType }));
 
   it('A13: is compared without regard to case, `application/` being optional on both sides', () => {
     for (const tokenType of ['at+jwt', 'AT+JWT', 'application/at+jwt']) {
@@ -253,7 +254,7 @@ describe('the token type', () => {
   it('is the header\u2019s own', () => {
     expect(
       claimAtFault(() =>
-        judgeTokenType(Object.create({ typ: 'at+jwt' }) as JsonObject, { ...rules, tokenType: 'at+jwt' }),
+        validateType(Object.create({ typ: 'at+jwt' }) as JsonObject, { ...rules, tokenType: 'at+jwt' }),
       ),
     ).toBe('typ');
   });
@@ -316,7 +317,7 @@ describe('what comes out', () => {
       fc.property(payload, rule, (json, chosen) => {
         const text = JSON.stringify(json).replaceAll('"a"', '"__proto__"');
         try {
-          const claims = judgeClaims(JSON.parse(text) as JsonObject, chosen, now);
+          const claims = validateClaims(JSON.parse(text) as JsonObject, chosen, now);
           expect(isDeeplyFrozen(claims)).toBe(true);
           expect(hasMember(claims, '__proto__')).toBe(false);
           expect('cnf' in claims).toBe(false);

@@ -5,7 +5,10 @@ export function encode(part: unknown): string {
   );
 }
 
-/** A token that nobody signed, of parts that need not be what they should: text and bytes are taken as they are. */
+/**
+ * A token that nobody signed, of parts that need not be what they should: text and bytes are taken
+ * as they are.
+ */
 export function rawToken(header: unknown, payload: unknown = {}, signature: unknown = 'signature'): string {
   return `${encode(header)}.${encode(payload)}.${encode(signature)}`;
 }

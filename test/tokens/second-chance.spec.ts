@@ -32,8 +32,8 @@ function rig(settings: Partial<JwkSetCacheSettings> = {}) {
       refreshAhead: 0.8,
       staleIfError: 86_400_000,
       deadline: 10_000,
-      keep: true,
-      unknownKid: { refetches: 3, per: 30_000 },
+      enabled: true,
+      refetchLimit: { burst: 3, every: 30_000 },
       ...settings,
     },
     { source, clock, events: new JwksEvents(), random: () => 1 },
@@ -46,9 +46,9 @@ describe('a bad signature', () => {
   it('asks once for newer keys, saying which set it has seen, and fails where they are the same', async () => {
     const [before, after] = await materials();
     const { keys, verify } = verifierOf(setOf(before));
-    const held = keys.held();
+    const held = keys.current();
     await expect(verify(await signToken(after, CLAIMS))).rejects.toBeInstanceOf(InvalidSignatureError);
-    expect(keys.refreshes).toEqual([{ seen: held, because: 'bad-signature' }]);
+    expect(keys.refreshes).toEqual([{ seen: held, trigger: 'bad-signature' }]);
     expect(keys.refreshes[0]?.seen).toBe(held);
   });
 
@@ -92,7 +92,7 @@ describe('a bad signature', () => {
     class Replaced extends StaticKeyLookup {
       override find(selector: KeySelector): SigningKey | Promise<SigningKey> {
         const found = super.find(selector);
-        this.held = () => replaced;
+        this.current = () => replaced;
         return found;
       }
     }
@@ -163,7 +163,7 @@ describe('over a real cache', () => {
 
   it('where nothing is kept, a bad signature costs the one load that its key took', async () => {
     const [key, other] = await materials();
-    const { source, verify } = rig({ keep: false });
+    const { source, verify } = rig({ enabled: false });
     source.publishes([key]);
     await expect(verify(await signToken(other, CLAIMS))).rejects.toBeInstanceOf(InvalidSignatureError);
     expect(source.loads).toBe(1);

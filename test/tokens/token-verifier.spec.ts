@@ -49,7 +49,7 @@ describe('a good token', () => {
       claims: CLAIMS,
       header: { alg: 'ES256', kid: key.kid, typ: 'at+jwt' },
       issuer: ISSUER,
-      key: keys.held()?.get(key.kid),
+      key: keys.current()?.get(key.kid),
     });
     expect(keys.looked).toEqual([{ kid: key.kid, alg: 'ES256' }]);
     expect(keys.refreshes).toEqual([]);
@@ -252,7 +252,7 @@ describe('the key', () => {
       const keys = new WatchedKeys(setOf(key));
       keys.find = () =>
         Object.create(setOf(key).get(key.kid) as SigningKey, { cryptoKey: { value: cryptoKey } }) as SigningKey;
-      keys.held = () => undefined;
+      keys.current = () => undefined;
       const refusal = await verifierOf(keys)
         .verify(token)
         .catch((error: unknown) => error);

@@ -1,4 +1,5 @@
-// Tokens and headers of the fuzzer: each is made of its random numbers alone, beside keys and signatures, which differ from run to run.
+// Tokens and headers of the fuzzer: each is made of its random numbers alone, beside keys and
+// signatures, which differ from run to run.
 import { generateKeyPairSync, KeyObject } from 'node:crypto';
 import { edited, encode, nested, ODD, signedBy } from './random.mjs';
 
@@ -50,7 +51,10 @@ export function tokenCase(random, material) {
   return { authorization: clean(`Bearer ${token}`), isGood: false };
 }
 
-/** A header in which a good token stands in another way: only the ways of RFC 9110 and RFC 6750 may let it in. */
+/**
+ * A header in which a good token stands in another way: only the ways of RFC 9110 and RFC 6750 may
+ * let it in.
+ */
 export function headerCase(random, material) {
   const token = random.of(material.tokens);
   const scheme = random.of([

@@ -6,7 +6,10 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 
 const ADAPTERS = { express: () => new ExpressAdapter(), fastify: () => new FastifyAdapter() };
 
-/** One Nest application with one route, `GET /orders`, the same for all; what protects it is the contender's. */
+/**
+ * One Nest application with one route, `GET /orders`, the same for all; what protects it is the
+ * contender's.
+ */
 export async function nestApp(platform, { protect, ...metadata }) {
   class OrdersController {
     list() {

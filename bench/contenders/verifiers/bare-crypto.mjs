@@ -1,6 +1,9 @@
 import { createPublicKey, verify } from 'node:crypto';
 
-/** The signature and nothing else, under a key in hand: no claims, no key set. What everybody has to pay. */
+/**
+ * The signature and nothing else, under a key in hand: no claims, no key set. What everybody has to
+ * pay.
+ */
 export async function verifier({ issuers: [{ jwksUri }], algorithms: [algorithm] }) {
   const { keys } = await (await fetch(jwksUri)).json();
   const key = { key: createPublicKey({ key: keys[0], format: 'jwk' }), dsaEncoding: 'ieee-p1363' };

@@ -83,7 +83,9 @@ export class IdentityProvider {
     await closed;
   }
 
-  /** A provider takes its keys when it is made: new keys are a new provider behind the same server. */
+  /**
+   * A provider takes its keys when it is made: new keys are a new provider behind the same server.
+   */
   private async serve(keys: readonly object[]): Promise<void> {
     const Provider = await loadProvider();
     const provider = new Provider(this.issuer, {

@@ -24,7 +24,10 @@ interface Answer {
   readonly body: unknown;
 }
 
-/** Sends requests, prints each with its answer, and remembers whether every answer was the expected one. */
+/**
+ * Sends requests, prints each with its answer, and remembers whether every answer was the expected
+ * one.
+ */
 export class Transcript {
   private steps = 0;
   private failures = 0;

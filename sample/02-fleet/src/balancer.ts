@@ -3,7 +3,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { ApiProcess } from './processes.js';
 
-/** One port before all API processes. Asks the next one when a connection breaks, as balancers do for requests that may be repeated. */
+/**
+ * One port before all API processes. Asks the next one when a connection breaks, as balancers do
+ * for requests that may be repeated.
+ */
 export class Balancer {
   apis: readonly ApiProcess[] = [];
   private turn = 0;

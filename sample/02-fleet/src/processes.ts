@@ -79,7 +79,9 @@ export class RedisProcess {
   }
 }
 
-/** Below the ports that the system gives to outgoing connections: still free when Redis comes back. */
+/**
+ * Below the ports that the system gives to outgoing connections: still free when Redis comes back.
+ */
 async function freePort(): Promise<number> {
   const port = randomInt(10_000, 32_000);
   return (await listens(port)) ? freePort() : port;

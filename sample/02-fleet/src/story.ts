@@ -2,10 +2,16 @@ import { SIZE, TTL, type Fleet } from './fleet.js';
 import type { Timeline } from './timeline.js';
 import type { Traffic } from './traffic.js';
 
-/** The most fetches in the life of a set: a little more than one, for it is refreshed before its time. */
+/**
+ * The most fetches in the life of a set: a little more than one, for it is refreshed before its
+ * time.
+ */
 const PER_LIFETIME = 1.5;
 
-/** What befalls a fleet, in under a minute. Answers with the most fetches that the identity provider should have seen. */
+/**
+ * What befalls a fleet, in under a minute. Answers with the most fetches that the identity provider
+ * should have seen.
+ */
 export async function play(fleet: Fleet, traffic: Traffic, timeline: Timeline): Promise<number> {
   const { issuer, redis } = fleet;
   let bound = SIZE;

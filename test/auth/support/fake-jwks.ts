@@ -4,7 +4,10 @@ import type { JwksService } from '../../../lib/jwks.service.js';
 
 type Asked = readonly [token: string, options: unknown];
 
-/** The side of `JwksService` that the guard and the strategy see: knows the tokens it was told of, and remembers what it was asked. */
+/**
+ * The side of `JwksService` that the guard and the strategy see: knows the tokens it was told of,
+ * and remembers what it was asked.
+ */
 export class FakeJwks {
   readonly asked: Asked[] = [];
   /** What brought the tokens. */
@@ -15,20 +18,20 @@ export class FakeJwks {
 
   /** From now on `token` has these claims and belongs to this user. */
   trust(token: string, claims: Record<string, unknown> = { sub: token }, user: unknown = { name: token }): this {
-    const verification = verificationOf(token, claims, user);
-    this.known.set(token, async () => verification);
+    const authentication = authenticationOf(token, claims, user);
+    this.known.set(token, async () => authentication);
     return this;
   }
 
   /** The same, answered at once: what `JwksService` does with a token that was verified before. */
   trustAtOnce(token: string, claims: Record<string, unknown> = { sub: token }): this {
-    const verification = verificationOf(token, claims, { name: token });
-    this.known.set(token, () => verification);
+    const authentication = authenticationOf(token, claims, { name: token });
+    this.known.set(token, () => authentication);
     return this;
   }
 
   /** From now on `token` meets this fault. */
-  refuse(token: string, error: JwksError | Error): this {
+  reject(token: string, error: JwksError | Error): this {
     this.known.set(token, () => Promise.reject(error));
     return this;
   }
@@ -48,6 +51,6 @@ export class FakeJwks {
   }
 }
 
-function verificationOf(accessToken: string, claims: Record<string, unknown>, user: unknown): unknown {
-  return { accessToken, auth: { claims, header: { alg: 'ES256' }, issuer: undefined, key: {} }, user };
+function authenticationOf(accessToken: string, claims: Record<string, unknown>, user: unknown): unknown {
+  return { accessToken, token: { claims, header: { alg: 'ES256' }, issuer: undefined, key: {} }, user };
 }

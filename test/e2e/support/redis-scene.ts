@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import KeyvRedis, { createKeyv, Keyv } from '@keyv/redis';
 import { createCache, type Cache } from 'cache-manager';
 import { expect, vi } from 'vitest';
-import { JwksClient, type JwksClientOptions, type JwksEvent, type JwksEventType } from '../../../lib/index.js';
+import { JwksClient, type JwksClientOptions, type JwksEvent } from '../../../lib/index.js';
 import { TestIssuer } from '../../../lib/testing/index.js';
 import { RedisServer } from '../../support/redis-server.js';
 
@@ -48,7 +48,10 @@ export class RedisScene implements AsyncDisposable {
     return new Member(client);
   }
 
-  /** One more process, whose connection is up: on a busy machine that may take longer than the store is given. */
+  /**
+   * One more process, whose connection is up: on a busy machine that may take longer than the store
+   * is given.
+   */
   async connected(options: Partial<JwksClientOptions> = {}): Promise<Member> {
     const store = this.store();
     await store.get('anything');
@@ -66,7 +69,10 @@ export class RedisScene implements AsyncDisposable {
     return member;
   }
 
-  /** Starts one more process, and another one where it did not show this: a busy machine may be slower than the store is given time. */
+  /**
+   * Starts one more process, and another one where it did not show this: a busy machine may be
+   * slower than the store is given time.
+   */
   async restart(shows: (member: Member) => Promise<void>, options?: Partial<JwksClientOptions>): Promise<void> {
     await vi.waitFor(async () => shows(await this.connected(options)), { timeout: 20_000, interval: 200 });
   }
@@ -77,7 +83,9 @@ export class RedisScene implements AsyncDisposable {
     return Object.fromEntries(all.filter(([name]) => !name.endsWith(':claim')));
   }
 
-  /** Puts this under the name of every entry, again and again: those who have a set overwrite it. */
+  /**
+   * Puts this under the name of every entry, again and again: those who have a set overwrite it.
+   */
   async plant(value: string): Promise<void> {
     await this.plantBy(async (name) => this.redis.run('SET', name, value));
   }
@@ -112,7 +120,7 @@ export class Member {
   }
 
   /** When such events came, in milliseconds from some moment on. */
-  heard(type: JwksEventType): number[] {
+  heard(type: JwksEvent['type']): number[] {
     return this.events.filter((event) => event.type === type).map(({ at }) => at);
   }
 
