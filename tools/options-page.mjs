@@ -52,7 +52,8 @@ A duration is a number of milliseconds, or text such as \`'10m'\`.
 
 Only \`issuer\` and \`audience\` are required, or [\`issuers\`](#issuers) in place of \`issuer\`. Pass
 \`false\` to switch a check off explicitly: \`undefined\`, which is what a missing environment variable
-gives, is an error and never "not checked".
+gives, is an error and never "not checked". With \`forRootAsync\`, \`isGlobal\` is given next to
+\`useFactory\`, \`useClass\` or \`useExisting\`.
 `;
 
 const INTERFACE = /(\/\*\*(?:(?!\*\/)[^])*\*\/\n)?^(?:export )?interface (\w+)(?: extends ([^{]+?))? \{\n([^]*?)^\}/gm;
@@ -86,12 +87,13 @@ function oneLine(text) {
   return text.replace(/\s+/g, ' ').trim();
 }
 
-/** Every option by its path, in the order of the page. */
-export function documentedOptions() {
+/** Every option in the order of the page, and the text of each group of options by its interface. */
+function readOptions() {
   const files = readdirSync(LIB, { recursive: true }).filter((path) => path.endsWith('.ts'));
   const sources = files.map((path) => readFileSync(`${LIB}${path}`, 'utf8')).join('\n');
   const interfaces = readInterfaces(sources);
   const options = new Map();
+  const groups = new Map();
   const take = (name, prefix) => {
     const declared = interfaces.get(name);
     if (!declared) throw new Error(`lib/ has no interface ${name}`);
@@ -99,29 +101,37 @@ export function documentedOptions() {
     for (const member of declared.members) {
       const path = `${prefix}${member.name}`;
       const nested = member.type.split(' | ').find((type) => type in SECTIONS);
-      if (nested) take(nested, `${path}.`);
-      else if (!options.has(path)) options.set(path, { ...member, path, declaredIn: name });
+      if (nested) {
+        groups.set(nested, `\`${path}\`: ${member.text}`);
+        take(nested, `${path}.`);
+      }
+      if (!nested && !options.has(path)) options.set(path, { ...member, path, declaredIn: name });
     }
   };
   for (const root of ROOTS) {
-    const [, union] = new RegExp(`^export type ${root} = ([^;]+);`, 'm').exec(sources) ?? [, root];
+    const union = new RegExp(`^export type ${root} = ([^;]+);`, 'm').exec(sources)?.[1] ?? root;
     for (const name of union.split('|')) take(name.trim(), '');
   }
   const order = Object.keys(SECTIONS);
   const unknown = [...options.values()].filter(({ declaredIn }) => !order.includes(declaredIn));
   if (unknown.length > 0) throw new Error(`No section for the options of ${unknown[0].declaredIn}`);
-  return [...options.values()].sort((a, b) => order.indexOf(a.declaredIn) - order.indexOf(b.declaredIn));
+  const sorted = [...options.values()].sort((a, b) => order.indexOf(a.declaredIn) - order.indexOf(b.declaredIn));
+  return { options: sorted, groups };
+}
+
+export function documentedOptions() {
+  return readOptions().options;
 }
 
 /** The whole page, formatted. */
 export async function optionsPage() {
-  const options = documentedOptions();
+  const { options, groups } = readOptions();
   const lost = Object.keys(GUIDES).filter((path) => !options.some((option) => option.path === path));
   if (lost.length > 0) throw new Error(`A guide is named for ${lost.join(', ')}, and there is no such option`);
   const sections = Object.entries(SECTIONS).map(([name, title]) => {
     const own = options.filter(({ declaredIn }) => declaredIn === name);
     if (own.length === 0) throw new Error(`There are no options of ${name}`);
-    return [`## ${title}`, ...own.map(section)].join('\n\n');
+    return [`## ${title}`, groups.get(name), ...own.map(section)].filter(Boolean).join('\n\n');
   });
   const markdown = [INTRODUCTION, '## At a glance', glance(options), ...sections].join('\n\n');
   return format(markdown, { ...(await resolveConfig(PAGE)), parser: 'markdown' });
@@ -130,9 +140,9 @@ export async function optionsPage() {
 function glance(options) {
   const rows = options.map((option) => {
     const { path, text } = option;
-    const [first] = /^(?:`[^`]*`|[^`])*?[.:](?= |$|\n)/.exec(text) ?? [text];
+    const [first] = /^[^]*?\.(?=\s|$)/.exec(text) ?? [text];
     const anchor = path.replaceAll('.', '').toLowerCase();
-    return `| [\`${path}\`](#${anchor}) | ${defaultText(option)} | ${cell(first.replace(/:$/, '.'))} |`;
+    return `| [\`${path}\`](#${anchor}) | ${defaultText(option)} | ${oneLine(first).replaceAll('|', '\\|')} |`;
   });
   return ['<!-- prettier-ignore -->', '| option | default | |', '| --- | --- | --- |', ...rows].join('\n');
 }
@@ -148,10 +158,6 @@ function defaultText({ required, default: byDefault }) {
   if (required && byDefault === undefined) return 'required';
   if (byDefault === undefined) return 'none';
   return /^(['[{\d]|true$|false$)/.test(byDefault) ? `\`${byDefault}\`` : byDefault;
-}
-
-function cell(text) {
-  return oneLine(text).replaceAll('|', '\\|');
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) writeFileSync(PAGE, await optionsPage());
