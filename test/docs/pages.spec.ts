@@ -36,8 +36,8 @@ describe('the tables of the documentation', () => {
   it('list the states of a set', () => {
     const states = ['fresh', 'refresh-due', 'stale', 'expired'];
     expect(tableOf('docs/caching.md', 'The four states').map(([state]) => state)).toEqual(states);
-    const declared = /type JwksSetState = ([^;]+);/.exec(readText('lib/cache/lifetime.ts'))?.[1];
-    expect([...(declared ?? '').matchAll(/'([\w-]+)'/g)].map(([, state]) => state)).toEqual(states);
+    const [, declared = ''] = /type \w*SetState = ([^;]+);/.exec(readText('lib/cache/lifetime.ts')) ?? [];
+    for (const state of states) expect(declared).toContain(`'${state}'`);
   });
 
   it('list what can request a refresh', () => {
