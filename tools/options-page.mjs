@@ -9,7 +9,7 @@ const LIB = fileURLToPath(new URL('../lib/', import.meta.url));
 const PAGE = fileURLToPath(new URL('../docs/options.md', import.meta.url));
 const ROOTS = ['JwksModuleOptions', 'JwksModuleExtras'];
 
-/** The sections of the page in their order, by the interface that declares the options. */
+/** The sections of the page in their order, by the interface that declares the options, or by the option that groups them. */
 const SECTIONS = {
   JwksIssuerOptions: 'Trust',
   JwksMultiIssuerOptions: 'Several issuers',
@@ -17,10 +17,10 @@ const SECTIONS = {
   JwksTokenOptions: 'Rules for tokens',
   JwksSharedOptions: 'Start-up and requests',
   JwksModuleExtras: 'The module itself',
-  JwksCacheOptions: 'Caching',
-  JwksRefetchLimitOptions: 'Refetch limit',
-  JwksHttpOptions: 'HTTP',
-  JwksTokenCacheOptions: 'Verified tokens',
+  cache: 'Caching',
+  refetchLimit: 'Refetch limit',
+  http: 'HTTP',
+  tokenCache: 'Verified tokens',
 };
 
 const GUIDES = {
@@ -87,35 +87,35 @@ function oneLine(text) {
   return text.replace(/\s+/g, ' ').trim();
 }
 
-/** Every option in the order of the page, and the text of each group of options by its interface. */
+/** Every option in the order of the page, and the text of each option that groups others. */
 function readOptions() {
   const files = readdirSync(LIB, { recursive: true }).filter((path) => path.endsWith('.ts'));
   const sources = files.map((path) => readFileSync(`${LIB}${path}`, 'utf8')).join('\n');
   const interfaces = readInterfaces(sources);
   const options = new Map();
   const groups = new Map();
-  const take = (name, prefix) => {
+  const take = (name, group) => {
     const declared = interfaces.get(name);
     if (!declared) throw new Error(`lib/ has no interface ${name}`);
-    for (const base of declared.bases) if (interfaces.has(base)) take(base, prefix);
+    for (const base of declared.bases) if (interfaces.has(base)) take(base, group);
     for (const member of declared.members) {
-      const path = `${prefix}${member.name}`;
-      const nested = member.type.split(' | ').find((type) => type in SECTIONS);
-      if (nested) {
-        groups.set(nested, `\`${path}\`: ${member.text}`);
-        take(nested, `${path}.`);
+      const path = group ? `${group}.${member.name}` : member.name;
+      if (path in SECTIONS) {
+        groups.set(path, `\`${path}\`: ${member.text}`);
+        take(member.type.replace(' | false', ''), path);
+      } else if (!options.has(path)) {
+        options.set(path, { ...member, path, section: group ?? name });
       }
-      if (!nested && !options.has(path)) options.set(path, { ...member, path, declaredIn: name });
     }
   };
   for (const root of ROOTS) {
     const union = new RegExp(`^export type ${root} = ([^;]+);`, 'm').exec(sources)?.[1] ?? root;
-    for (const name of union.split('|')) take(name.trim(), '');
+    for (const name of union.split('|')) take(name.trim());
   }
   const order = Object.keys(SECTIONS);
-  const unknown = [...options.values()].filter(({ declaredIn }) => !order.includes(declaredIn));
-  if (unknown.length > 0) throw new Error(`No section for the options of ${unknown[0].declaredIn}`);
-  const sorted = [...options.values()].sort((a, b) => order.indexOf(a.declaredIn) - order.indexOf(b.declaredIn));
+  const unknown = [...options.values()].filter(({ section }) => !order.includes(section));
+  if (unknown.length > 0) throw new Error(`No section for the options of ${unknown[0].section}`);
+  const sorted = [...options.values()].sort((a, b) => order.indexOf(a.section) - order.indexOf(b.section));
   return { options: sorted, groups };
 }
 
@@ -129,9 +129,9 @@ export async function optionsPage() {
   const lost = Object.keys(GUIDES).filter((path) => !options.some((option) => option.path === path));
   if (lost.length > 0) throw new Error(`A guide is named for ${lost.join(', ')}, and there is no such option`);
   const sections = Object.entries(SECTIONS).map(([name, title]) => {
-    const own = options.filter(({ declaredIn }) => declaredIn === name);
+    const own = options.filter(({ section }) => section === name);
     if (own.length === 0) throw new Error(`There are no options of ${name}`);
-    return [`## ${title}`, groups.get(name), ...own.map(section)].filter(Boolean).join('\n\n');
+    return [`## ${title}`, groups.get(name), ...own.map(sectionOf)].filter(Boolean).join('\n\n');
   });
   const markdown = [INTRODUCTION, '## At a glance', glance(options), ...sections].join('\n\n');
   return format(markdown, { ...(await resolveConfig(PAGE)), parser: 'markdown' });
@@ -147,7 +147,7 @@ function glance(options) {
   return ['<!-- prettier-ignore -->', '| option | default | |', '| --- | --- | --- |', ...rows].join('\n');
 }
 
-function section(option) {
+function sectionOf(option) {
   const { path, type, text, required } = option;
   const facts = `Type: \`${type}\`. ${required ? 'Required.' : `Default: ${defaultText(option)}.`}`;
   const guide = GUIDES[path] ? `See ${GUIDES[path]}.` : '';

@@ -3,7 +3,7 @@ import { documentationPages } from '../../tools/documentation.mjs';
 export const pages = documentationPages();
 
 /** The text of a page without code and comments, which may contain what looks like a heading, a table or a link. */
-export function proseOf(path: string): string {
+function proseOf(path: string): string {
   const page = pages.find((each) => each.path === path);
   if (!page) throw new Error(`The documentation has no page ${path}`);
   return withoutCode(page.text);
