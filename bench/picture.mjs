@@ -1,4 +1,4 @@
-// Draws results/picture.svg, and writes the README's table, from results/latest.json.
+// Draws results/picture.svg, and writes the table of docs/benchmarks.md, from results/latest.json.
 import { draw } from './report/publish.mjs';
 
 draw();

@@ -1,11 +1,11 @@
 import { ConfigurableModuleBuilder } from '@nestjs/common';
 import type { JwksModuleOptions } from './options/jwks-options.js';
 
-/** What is said of the module itself, beside its options. @publicApi */
+/** Options of the dynamic module itself. @publicApi */
 export interface JwksModuleExtras {
   /**
-   * `false`: only modules that import the one with the options can use the service, the guard and
-   * `@Authenticated()`: a guard is built in the module of the controller that it stands at.
+   * Whether every module can use the service, the guard and `@Authenticated()`. With `false` only
+   * modules that import this one can, because Nest builds a guard in the module of its controller.
    *
    * @default true
    */

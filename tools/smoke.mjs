@@ -8,7 +8,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import assert from 'node:assert/strict';
-import { readmeBlocks } from './readme-blocks.mjs';
+import { documentationExamples } from './documentation.mjs';
 import { manifest, must, npm, root, run, temporaryFolder } from './run.mjs';
 
 const ISSUER = 'https://id.example.com/';
@@ -83,7 +83,7 @@ function tsc(folder, project) {
 
 /** Both ways in, by name, and not two copies of the classes. */
 function loadBothWays(folder) {
-  for (const entry of ['nestjs-jwks', 'nestjs-jwks/testing']) {
+  for (const entry of ['nestjs-jwks', 'nestjs-jwks/source', 'nestjs-jwks/testing']) {
     const script = `
       const required = require('${entry}');
       import('${entry}').then((imported) => {
@@ -129,7 +129,7 @@ async function runFirstRoute(folder) {
     pathToFileURL(createRequire(join(folder, 'x.js')).resolve('nestjs-jwks/testing')).href
   );
   const issuer = await TestIssuer.start({ audience: 'orders-api', issuerPath: '/' });
-  for (const { file, code } of readmeBlocks())
+  for (const { file, code } of documentationExamples())
     if (/^first\/(?!.*\.spec\.)/.test(file))
       writeFileSync(join(folder, file.replace('first', 'first/src')), code.replaceAll(ISSUER, issuer.issuer));
   assert.equal(tsc(folder, 'first').output, '');

@@ -33,17 +33,17 @@ function nestBars(platform, { again, anew }) {
       limit,
     });
   return [
-    rate('nest-floor', 'a repeated token: requests, times those of an empty guard', {
+    rate('nest-floor', 'one repeated token: our requests ÷ an empty guard', {
       group: one,
       to: 'empty-guard',
       limit: 0.85,
     }),
-    rate('nest-again', 'a repeated token: requests, times those of the recipe', {
+    rate('nest-again', 'one repeated token: our requests ÷ the recipe', {
       group: one,
       to: 'recipe',
       limit: again,
     }),
-    rate('nest-anew', 'a new token each: requests, times those of the recipe', {
+    rate('nest-anew', 'a new token per request: our requests ÷ the recipe', {
       group: each,
       to: 'recipe',
       limit: anew,
@@ -66,43 +66,43 @@ function nestBars(platform, { again, anew }) {
  * @type {Bar[]}
  */
 export const BARS = [
-  times('keys-speed', 'key-lookup', 'a warm key look-up of jwks-rsa: CPU, times that of ours', {
+  times('keys-speed', 'key-lookup', 'Key look-up, set in memory: CPU of jwks-rsa ÷ ours', {
     of: ['1 key', 'jwks-rsa', CPU],
     to: ours('1 key', CPU),
     is: '>=',
     limit: 4,
   }),
-  times('keys-flat', 'key-lookup', 'a warm key look-up among 1,000 keys: CPU, times that with 1 key', {
+  times('keys-flat', 'key-lookup', 'Key look-up, set in memory: CPU with 1,000 keys ÷ with 1 key', {
     of: ours('1,000 keys', CPU),
     to: ours('1 key', CPU),
     is: '<=',
     limit: 1.3,
   }),
-  times('first-jose', 'first-seen', 'a first-seen token: CPU, times that of jose with its remote set', {
+  times('first-jose', 'first-seen', 'New tokens, one by one: our CPU ÷ jose with its remote set', {
     of: ours(ONE_BY_ONE, CPU),
     to: [ONE_BY_ONE, 'jose', CPU],
     is: '<=',
     limit: 1.1,
   }),
-  times('first-jose-64', 'first-seen', 'the same, 64 at once', {
+  times('first-jose-64', 'first-seen', 'New tokens, 64 at once: our CPU ÷ jose with its remote set', {
     of: ours(AT_ONCE, CPU),
     to: [AT_ONCE, 'jose', CPU],
     is: '<=',
     limit: 1.1,
   }),
-  times('first-recipe', 'first-seen', 'a first-seen token with jsonwebtoken + jwks-rsa: CPU, times that of ours', {
+  times('first-recipe', 'first-seen', 'New tokens, one by one: CPU of jsonwebtoken + jwks-rsa ÷ ours', {
     of: [ONE_BY_ONE, 'jsonwebtoken', CPU],
     to: ours(ONE_BY_ONE, CPU),
     is: '>=',
     limit: 3,
   }),
-  times('first-recipe-64', 'first-seen', 'the same, 64 at once: time, times that of ours', {
+  times('first-recipe-64', 'first-seen', 'New tokens, 64 at once: time of jsonwebtoken + jwks-rsa ÷ ours', {
     of: [AT_ONCE, 'jsonwebtoken', 'wall'],
     to: ours(AT_ONCE, 'wall'),
     is: '>=',
     limit: 3,
   }),
-  times('repeated', 'repeated', 'a repeated token from the cache of fast-jwt: CPU, times that of ours', {
+  times('repeated', 'repeated', 'One repeated token: CPU of the fast-jwt cache ÷ ours', {
     of: ['RS256', 'fast-jwt-cached', CPU],
     to: ours('RS256', CPU),
     is: '>=',
@@ -110,27 +110,27 @@ export const BARS = [
   }),
   ...nestBars('Express', { again: 3, anew: 2 }),
   ...nestBars('Fastify', { again: 7, anew: 3.5 }),
-  figureOf('expiry', 'expiry', 'the slowest request while sets expire and the identity provider takes 500 ms', {
+  figureOf('expiry', 'expiry', 'Slowest request while sets expire and the identity provider takes 500 ms', {
     of: ours('Express', 'slowest'),
     limit: 50,
     unit: 'ms',
   }),
-  figureOf('memory-tokens', 'memory', 'heap of 10,000 cached tokens', {
+  figureOf('memory-tokens', 'memory', 'Heap of 10,000 remembered tokens', {
     of: ours('10,000 tokens kept', 'heap'),
     limit: 30,
     unit: 'MB',
   }),
-  figureOf('memory-kids', 'memory', 'heap growth after 1,000,000 unknown kids', {
+  figureOf('memory-kids', 'memory', 'Heap growth after 1,000,000 unknown kids', {
     of: ours('1,000,000 unknown kids', 'heap'),
     limit: 5,
     unit: 'MB',
   }),
-  figureOf('import', 'import-time', 'importing `nestjs-jwks`, once Nest is loaded', {
+  figureOf('import', 'import-time', 'Importing `nestjs-jwks`, with Nest already loaded', {
     of: ours('after Nest', 'importMs'),
     limit: 80,
     unit: 'ms',
   }),
-  figureOf('fleet', 'fleet', 'fetches of 8 processes on one store in the lifetime of a set', {
+  figureOf('fleet', 'fleet', 'Fetches of 8 processes with one store, per lifetime of a set', {
     of: ours('8 processes', 'fetches'),
     limit: 1.5,
     unit: '',

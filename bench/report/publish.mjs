@@ -1,20 +1,20 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { withTable } from './benchmarks-page.mjs';
 import { picture } from './picture.mjs';
-import { withTable } from './readme.mjs';
 import { PICTURE, readLatest, writeLatest } from './results.mjs';
 
-const README = fileURLToPath(new URL('../../README.md', import.meta.url));
+const PAGE = fileURLToPath(new URL('../../docs/benchmarks.md', import.meta.url));
 
-/** Results, picture and README: what is committed of a run. */
+/** Results, picture and page: what is committed of a run. */
 export function publish(results) {
   writeLatest(results);
   draw();
 }
 
-/** The picture and the README's table, from the committed results. */
+/** The picture and the table of docs/benchmarks.md, from the committed results. */
 export function draw() {
   const results = readLatest();
   writeFileSync(PICTURE, picture(results));
-  writeFileSync(README, withTable(readFileSync(README, 'utf8'), results));
+  writeFileSync(PAGE, withTable(readFileSync(PAGE, 'utf8'), results));
 }

@@ -8,72 +8,72 @@ import type { Duration } from '../core/clock.js';
  */
 export interface JwksCacheOptions {
   /**
-   * A cache-manager `Cache`, with `@keyv/redis` shared by a fleet: processes then fetch about once
-   * together, and one that starts during an outage finds the keys there. One that fails or hangs
-   * harms no request. `false`: nothing is kept, each look-up fetches; concurrent ones share a
-   * fetch.
+   * A cache-manager `Cache` that keeps the sets. One on Redis (`@keyv/redis`) can be shared by
+   * several processes: together they fetch a set about once, and a process that starts during an
+   * outage finds the keys there. A store that fails or hangs makes no request fail. With `false`
+   * nothing is kept: each look-up fetches, and concurrent look-ups share a fetch.
    *
-   * @default an in-memory cache-manager cache of the module's own
+   * @default an in-memory cache-manager cache owned by the module
    */
   store?: JwksStore | false;
   /**
-   * How long a set stays fresh when the response doesn't say. Milliseconds or `'10m'`, longer than
-   * 0. See `minTtl` and `maxTtl` for when it does.
+   * How long a set stays fresh if the response does not say. Milliseconds or `'10m'`, longer than
+   * 0. If the response does say, see `minTtl` and `maxTtl`.
    *
    * @default '10m'
    */
   ttl?: Duration;
   /**
-   * The least that a response's Cache-Control, Expires and Age can say; `no-store` and `no-cache`
-   * mean this. Milliseconds or `'1m'`, longer than 0, at most `maxTtl`. Where only a shorter
-   * `maxTtl` is given, it follows.
+   * The shortest freshness that Cache-Control, Expires and Age of a response can give; `no-store`
+   * and `no-cache` mean this one. Milliseconds or `'1m'`, longer than 0, at most `maxTtl`. If only
+   * a shorter `maxTtl` is given, `minTtl` is lowered to it.
    *
    * @default '1m'
    */
   minTtl?: Duration;
   /**
-   * The most that a response's Cache-Control, Expires and Age can say, so how long a removed key
-   * can stay trusted while the identity provider is up. Milliseconds or `'1h'`, longer than 0.
-   * Where only a longer `minTtl` is given, it follows.
+   * The longest freshness that Cache-Control, Expires and Age of a response can give. It bounds how
+   * long a removed key stays trusted while the provider is up. Milliseconds or `'1h'`, longer than
+   * 0. If only a longer `minTtl` is given, `maxTtl` is raised to it.
    *
    * @default '1h'
    */
   maxTtl?: Duration;
   /**
-   * `false`: Cache-Control, Expires and Age are not read, `ttl` alone counts. ETag and
-   * Last-Modified are used all the same.
+   * Whether Cache-Control, Expires and Age of a response are used. With `false` only `ttl` counts.
+   * ETag and Last-Modified are used either way.
    *
    * @default true
    */
   respectHeaders?: boolean;
   /**
-   * From this part of its life on (less up to 10 % jitter) a set that is used is refreshed in the
-   * background, so that no request waits for it. More than 0, at most 1; `1`: only once it is past
-   * its freshness.
+   * The part of its freshness after which a set in use is refreshed in the background, so that no
+   * request waits for it. A random part of up to 10 % is subtracted. More than 0, at most 1; `1`
+   * refreshes only at the end of the freshness.
    *
    * @default 0.8
    */
   refreshAhead?: number;
   /**
-   * How long past its freshness a set serves while every source fails. Milliseconds or `'24h'`;
-   * `0`: not at all. Does not cover an identity provider that answers with no usable key.
+   * How long a set is served past its freshness while every source fails. Milliseconds or `'24h'`;
+   * `0` means not at all. It does not cover a provider that publishes a set without any usable key.
    *
    * @default '24h'
    */
   staleIfError?: Duration;
   /**
-   * What the keys in `store` start with. A hash of issuer and URI follows, so that issuers can't
-   * meet; set one of your own only to tell environments apart.
+   * The beginning of the keys in `store`. A hash of issuer and URI follows, so sets of different
+   * issuers never share an entry. Change it only to separate environments that share a store.
    *
    * @default 'jwks:'
    */
   prefix?: string;
   /**
-   * A secret of at least 16 characters, the same in all processes: entries in `store` carry an HMAC
-   * over entry, issuer and URI. One without a right HMAC is a miss and an alert, so that whoever
-   * can write to the store can't plant keys.
+   * A secret that authenticates entries in `store` with an HMAC over entry, issuer and URI. At
+   * least 16 characters, the same in all processes. An entry with a missing or wrong HMAC counts as
+   * not found and is reported, so a client that can write to the store cannot plant keys.
    *
-   * @default none: whoever can write to the store is trusted
+   * @default none (everything in the store is trusted)
    */
   integrityKey?: string;
 }
@@ -86,15 +86,15 @@ export interface JwksCacheOptions {
  */
 export interface JwksRefetchLimitOptions {
   /**
-   * How many refetches the full bucket holds. A whole number from 0. `0`: tokens cause no refetch,
-   * and a rotated key is found by the next refresh only.
+   * How many refetches unknown kids and bad signatures can cause at once, for each set. A whole
+   * number; `0` means none, so that a rotated key is found by the next refresh only.
    *
    * @default 3
    */
   burst?: number;
   /**
-   * How long it takes until one more refetch is in the bucket. Milliseconds or `'5s'`, longer than
-   * 0.
+   * The time after which one more refetch is allowed, up to `burst`. Milliseconds or `'5s'`, longer
+   * than 0.
    *
    * @default '5s'
    */

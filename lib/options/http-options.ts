@@ -10,74 +10,74 @@ import type { JwksTlsOptions } from '../sources/http-dispatcher.js';
  */
 export interface JwksHttpOptions {
   /**
-   * Limit of one exchange: connect, headers and the whole body. Milliseconds or `'5s'`, longer than
-   * 0; what exceeds `deadline` has no effect.
+   * The limit of one exchange: connecting, headers and the whole body. Milliseconds or `'5s'`,
+   * longer than 0. A value above `deadline` has no effect.
    *
    * @default '5s'
    */
   timeout?: Duration;
   /**
-   * Limit of one load with its retries and its failover members; no request ever waits longer for
-   * keys. Milliseconds or `'10s'`, longer than 0. Where `failover` names further members, one that
-   * hangs leaves the others their share of it.
+   * The limit of one load, with its retries and failover. No request ever waits longer for keys.
+   * Milliseconds or `'10s'`, longer than 0. If `failover` names further places, a place that hangs
+   * leaves the others their share of this time.
    *
    * @default '10s'
    */
   deadline?: Duration;
   /**
-   * How often a load is tried again, within `deadline`, after a connection fault, a timeout or a
-   * status of 408, 429 or 5xx; `0`: never. The pauses are jittered, and `Retry-After` is honoured.
-   * Failed loads back off on their own, whatever this says.
+   * How often a load is retried within `deadline`, after a connection error, a timeout or a status
+   * of 408, 429 or 5xx. `0` means never. Pauses are jittered, and `Retry-After` is respected.
+   * Independently of this option, failed loads back off.
    *
    * @default 2
    */
   retries?: number;
   /**
-   * Headers of each request, such as an API key. Sent to exactly the configured URLs, and to a
-   * discovered `jwks_uri` of the issuer's own origin; redirects are not followed.
+   * Headers of each request, such as an API key. They are sent to exactly the configured URLs, and
+   * to a discovered `jwks_uri` of the same origin as the issuer. Redirects are not followed.
    *
    * @default none
    */
   headers?: Readonly<Record<string, string>>;
   /**
-   * A private CA, a client certificate. Not together with `fetch` or `dispatcher`, which bring
-   * their own.
+   * A private CA and a client certificate: `ca`, `cert`, `key`, `servername` and
+   * `rejectUnauthorized`. Cannot be combined with `fetch` or `dispatcher`, which bring their own.
    *
    * @default the runtime's CAs, no client certificate
    */
   tls?: JwksTlsOptions;
   /**
-   * URL of an HTTP proxy; may hold credentials. `false`: none, also where the environment names
-   * one. Not together with `fetch` or `dispatcher`.
+   * The URL of an HTTP proxy, with credentials if needed. With `false` no proxy is used, even if
+   * the environment names one. Cannot be combined with `fetch` or `dispatcher`.
    *
-   * @default what HTTPS_PROXY, HTTP_PROXY and NO_PROXY say when the module is made
+   * @default what HTTPS_PROXY, HTTP_PROXY and NO_PROXY say when the module is created
    */
   proxy?: string | false;
   /**
-   * A dispatcher of undici 7 that makes the requests, for whatever `tls` and `proxy` can't say. It
-   * stays yours to close.
+   * A dispatcher of undici 7 that makes the requests, for what `tls` and `proxy` cannot express.
+   * The application closes it.
    *
    * @default none
    */
   dispatcher?: Dispatcher;
   /**
-   * Makes the requests in place of the global `fetch`, which otherwise is looked up at each call.
-   * Must heed `signal` and `redirect: 'manual'`. Not together with `tls`, `proxy` or `dispatcher`.
+   * A function that makes the requests in place of the global `fetch`. The global one is looked up
+   * at each call. The function must respect `signal` and `redirect: 'manual'`. Cannot be combined
+   * with `tls`, `proxy` or `dispatcher`.
    *
    * @default the global `fetch`
    */
   fetch?: typeof fetch;
   /**
-   * The most bytes of a body, counted after decompression; a longer one is a fault. A whole number
-   * from 1.
+   * The largest accepted body in bytes, counted after decompression. A whole number from 1.
    *
    * @default 1_048_576
    */
   maxResponseSize?: number;
   /**
-   * `false`: names that resolve to loopback, private or link-local addresses are refused, at
-   * connect time. For tenants that a resolver function returned (`issuers`) the default is `false`:
-   * whoever may register a tenant could otherwise reach what your network hides.
+   * Whether names may resolve to loopback, private or link-local addresses. With `false` such
+   * addresses are rejected when connecting. For issuers that a function returned (`issuers`) the
+   * default is `false`, because a tenant could otherwise reach services inside your network.
    *
    * @default true
    */

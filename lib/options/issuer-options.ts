@@ -11,63 +11,63 @@ import type { VerifiedToken } from '../tokens/verified-token.js';
  */
 export interface JwksTokenOptions {
   /**
-   * The signature algorithms that are accepted: a fixed list, never derived from a token or a key.
-   * `'ML-DSA-44'`, `'ML-DSA-65'` and `'ML-DSA-87'` by name, where the runtime has them. HS256 and
-   * its like, and `none`, are configuration errors (RFC 8725 section 3.1).
+   * The accepted signature algorithms: a fixed list, never derived from a token or a key.
+   * `'ML-DSA-44'`, `'ML-DSA-65'` and `'ML-DSA-87'` can be named if the runtime has them. `'HS256'`,
+   * its relatives and `'none'` are configuration errors (RFC 8725 section 3.1).
    *
    * @default ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512',
    * 'EdDSA', 'Ed25519']
    */
   algorithms?: readonly string[];
   /**
-   * What the header's `typ` must say, such as `'at+jwt'` (RFC 9068 section 4, RFC 8725 section
-   * 3.11); `application/` may be left out on either side. Tells access tokens from the ID tokens of
-   * the same issuer.
+   * The required `typ` of the header, such as `'at+jwt'` (RFC 9068 section 4, RFC 8725 section
+   * 3.11). It distinguishes access tokens from the ID tokens of the same issuer. `application/` may
+   * be omitted on either side.
    *
    * @default not checked
    */
   tokenType?: string;
   /**
-   * What clocks may differ by when `exp`, `nbf`, `iat` and `maxTokenAge` are judged. Milliseconds
-   * or `'5s'`; `0`: nothing.
+   * The tolerated clock difference when `exp`, `nbf`, `iat` and `maxTokenAge` are checked.
+   * Milliseconds or `'5s'`; `0` means none.
    *
    * @default '5s'
    */
   clockTolerance?: Duration;
   /**
-   * How long ago `iat` may be, whatever `exp` says; a token without `iat` is refused then.
-   * Milliseconds or `'1h'`, longer than 0.
+   * The maximum age of a token by its `iat`, whatever `exp` says. A token without `iat` is then
+   * rejected. Milliseconds or `'1h'`, longer than 0.
    *
    * @default not checked
    */
   maxTokenAge?: Duration;
   /**
-   * Claims that a token must have. A list replaces the default: name `exp` in it, unless tokens
-   * that never expire are wanted. `[]`: none.
+   * The claims that a token must have. A list replaces the default, so include `exp` unless you
+   * want tokens that never expire. `[]` requires none.
    *
    * @default ['exp']
    */
   requiredClaims?: readonly string[];
   /**
-   * The application's word on a token that is good in every other respect: revocation checks,
-   * mapping. Its result is `request.user`; `undefined` leaves the `VerifiedToken` there; `null` and
-   * `false` refuse, and so does whatever it throws. Runs for each request.
+   * A check of the application for tokens that pass every other check, for revocation and for
+   * users. Its result becomes `request.user`; `undefined` leaves the `VerifiedToken` there. `null`,
+   * `false` and a throw reject the token. It runs for each request.
    *
-   * @default none: `request.user` is the `VerifiedToken`
+   * @default none (`request.user` is the `VerifiedToken`)
    */
   validate?(token: VerifiedToken): unknown;
   /**
-   * Where the scopes are that `@Authenticated({ scopes, anyOfScopes })` asks for: names or paths of
-   * claims, all of which count, or a function of the claims. A claim that is a string is divided at
-   * its spaces (RFC 6749 section 3.3), one that is a list is taken as it is. A function that
-   * throws, or answers with anything but a list, found none.
+   * Where the scopes are that `@Authenticated({ scopes, anyOfScopes })` requires: names or paths of
+   * claims, all of which count, or a function of the claims. A claim that is a string is split at
+   * spaces (RFC 6749 section 3.3), one that is a list is used as it is. If the function throws or
+   * does not return a list, the token has no scopes.
    *
    * @default `scope` and `scp`, each a string or a list, and `permissions`, a list
    */
   scopesFrom?: readonly string[] | ((claims: Readonly<JWTPayload>) => readonly string[]);
   /**
-   * `true`: `issuer`, `jwksUri`, `failover` and a discovered `jwks_uri` may be http anywhere.
-   * Without it http is for loopback only. Whoever is on the way can then replace the keys.
+   * Whether `issuer`, `jwksUri`, `failover` and a discovered `jwks_uri` may use plain http outside
+   * of loopback. An attacker on the network path can then replace the keys.
    *
    * @default false
    */
@@ -90,28 +90,29 @@ export type JwksFailoverSource =
  */
 export interface JwksSourceOptions {
   /**
-   * URL of the JWK Set: https, or http on loopback (else see `allowInsecure`); no credentials, no
-   * fragment.
+   * The URL of the JWK Set: https, or http on loopback (see `allowInsecure`), without credentials
+   * or fragment. If neither `jwksUri`, `jwks` nor `source` is given, it is discovered from
+   * `issuer`, by OpenID Connect Discovery and then by RFC 8414.
    *
    * @default discovered from `issuer`
    */
   jwksUri?: string;
   /**
-   * A static JWK Set: no discovery, no network. Beside `jwksUri` or `source` it is the backup,
-   * asked after `failover`.
+   * A static JWK Set, which needs no discovery and no network. Next to `jwksUri` or `source` it is
+   * the backup, used after `failover`.
    *
    * @default none
    */
   jwks?: JSONWebKeySet;
   /**
-   * A source of one's own, in place of `jwksUri`. Closed with the module.
+   * A custom source in place of `jwksUri`. It is closed with the module.
    *
    * @default none
    */
   source?: JwkSetSource;
   /**
-   * Further members, tried in order when the first has no set to give. Each load starts from the
-   * first again, so it comes back by itself.
+   * Further places to load the set from, tried in order when the first has no set to offer: JWKS
+   * URIs, `{ jwks }` or `{ source }`. Each load starts with the first place again.
    *
    * @default []
    */
@@ -125,16 +126,16 @@ export interface JwksSourceOptions {
  */
 export interface JwksIssuerOptions extends JwksTokenOptions, JwksSourceOptions {
   /**
-   * The exact `iss` of the tokens: not a letter, not a slash is normalised. An https URL where keys
-   * are discovered from it; with `jwksUri`, `jwks` or `source` any text that the issuer uses, but
-   * an http URL off loopback only with `allowInsecure`. `false` trusts tokens of any issuer, or of
-   * none, that the keys verify: for key look-ups, and for tokens without `iss`. `undefined` is an
-   * error.
+   * The exact `iss` of the tokens; nothing is normalized, not even a trailing slash. It must be an
+   * https URL if keys are discovered from it. With `jwksUri`, `jwks` or `source` it may be any text
+   * that the issuer uses, but an http URL outside of loopback needs `allowInsecure`. `false`
+   * accepts tokens of any issuer, and tokens without `iss`, if the keys verify them: use it for key
+   * look-ups. `undefined` is an error.
    */
   issuer: string | false;
   /**
-   * `aud` must name one of these. `false` says aloud that any audience will do; `undefined` is an
-   * error.
+   * The value, or one of the values, that `aud` must contain. `false` switches the check off
+   * explicitly; `undefined` is an error.
    */
   audience: string | readonly string[] | false;
 }

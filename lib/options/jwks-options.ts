@@ -14,14 +14,14 @@ import type {
 export interface JwksKeepingOptions {
   /** How long sets are kept, and where. */
   cache?: JwksCacheOptions;
-  /** How often unknown kids and bad signatures may cause a fetch. */
+  /** How often unknown kids and bad signatures may cause a fetch: a token bucket for each set. */
   refetchLimit?: JwksRefetchLimitOptions;
-  /** How sets are fetched. */
+  /** How JWK Sets and discovery documents are fetched. */
   http?: JwksHttpOptions;
   /**
-   * Verified tokens are remembered by their SHA-256, so that one that comes again costs no
-   * signature check. It can't be noticed otherwise: times are checked again at each use, a token
-   * goes with its key, and `validate` runs every time. `false`: nothing is remembered.
+   * How verified tokens are remembered, by their SHA-256, so that a repeated token costs no
+   * signature check. Times are checked again at each use, a token is forgotten with its key, and
+   * `validate` runs every time. With `false` no token is remembered.
    *
    * @default { max: 10_000 }
    */
@@ -56,21 +56,22 @@ export interface TokenExtractorRequest {
 /** What holds for the module as a whole. @publicApi */
 export interface JwksSharedOptions extends JwksKeepingOptions {
   /**
-   * `true`: sets are loaded in the background at start. `'required'`: start-up waits for them and
-   * fails without them; not with a resolver function, whose issuers nobody knows yet. `false`: on
-   * first use.
+   * Whether sets are loaded at start. `true` loads them in the background. `'required'` makes the
+   * start wait for them and fail without them; it cannot be combined with a function for `issuers`.
+   * `false` loads them on first use.
    *
    * @default true
    */
   prefetch?: boolean | 'required';
   /**
-   * Where the token is in a request, such as any extractor of `ExtractJwt`; `null`: there is none.
+   * Reads the token from a request, like any extractor of `ExtractJwt` of passport-jwt; `null`
+   * means that there is none. For a microservice message the request has `data` and `context`.
    *
    * @default the Authorization header, as `Bearer`
    */
   tokenFrom?(request: TokenExtractorRequest): string | null;
   /**
-   * `realm` of the `WWW-Authenticate` header: printable ASCII without quotes and backslashes.
+   * The `realm` of the `WWW-Authenticate` header: printable ASCII without quotes and backslashes.
    *
    * @default none
    */
@@ -85,8 +86,10 @@ export interface JwksSingleIssuerOptions extends JwksSharedOptions, JwksIssuerOp
 /** Options of a module that trusts several issuers. @publicApi */
 export interface JwksMultiIssuerOptions extends JwksSharedOptions, JwksTokenOptions {
   /**
-   * Trusted issuers, or a function that finds them. The `iss` of a token chooses among them before
-   * any network call.
+   * The trusted issuers: a list, or a function that finds them. The `iss` of a token selects one of
+   * them before any network call.
+   *
+   * @default none (one `issuer`)
    */
   issuers: readonly JwksIssuerConfig[] | JwksIssuerResolver;
   /** For each issuer that names none itself; see {@link JwksIssuerOptions.audience}. */

@@ -8,8 +8,8 @@ import type { OptionReader } from './option-reader.js';
  */
 export interface JwksTokenCacheOptions {
   /**
-   * The most tokens that are kept in memory, about 1 to 2 kB each; beyond it the one that was used
-   * least recently goes. A whole number from 1 to 1,000,000.
+   * The largest number of remembered tokens, about 1 to 2 kB of memory each. Beyond it, the least
+   * recently used one is forgotten. A whole number from 1 to 1,000,000.
    *
    * @default 10_000
    */

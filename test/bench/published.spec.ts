@@ -1,9 +1,8 @@
-import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { BARS } from '../../bench/report/bars.mjs';
 import { judge } from '../../bench/report/judge.mjs';
+import { benchmarksTable, withTable } from '../../bench/report/benchmarks-page.mjs';
 import { picture } from '../../bench/report/picture.mjs';
-import { readmeTable, withTable } from '../../bench/report/readme.mjs';
 import { readLatest } from '../../bench/report/results.mjs';
 import { readText } from '../support/source-files.js';
 
@@ -20,16 +19,16 @@ describe('the results that are published', () => {
     expect(faults).toEqual([]);
   });
 
-  it('are what the README says', () => {
-    const readme = readText('README.md');
-    expect(withTable(readme, results) === readme, 'node bench/picture.mjs writes it').toBe(true);
-    for (const { text } of results.bars) expect(readme).toContain(text);
+  it('are the ones in docs/benchmarks.md', () => {
+    const page = readText('docs/benchmarks.md');
+    expect(withTable(page, results) === page, 'node bench/picture.mjs writes it').toBe(true);
+    for (const { text } of results.bars) expect(page).toContain(text);
   });
 
-  it('are what the picture shows', () => {
+  it('are the ones in the picture', () => {
     expect(picture(results) === readText('bench/results/picture.svg'), 'node bench/picture.mjs draws it').toBe(true);
     expect(readText('README.md')).toContain('](bench/results/picture.svg)');
-    expect(existsSync(new URL('../../bench/results/picture.svg', import.meta.url))).toBe(true);
+    expect(readText('docs/benchmarks.md')).toContain('](../bench/results/picture.svg)');
   });
 });
 
@@ -61,16 +60,19 @@ describe('the picture', () => {
   });
 });
 
-describe('the table of the README', () => {
-  it('says aloud what was missed', () => {
+describe('the table of docs/benchmarks.md', () => {
+  it('shows what was measured and no bars', () => {
     const [first] = results.bars;
     if (!first) throw new Error('no bars');
-    expect(readmeTable({ ...results, bars: [{ ...first, holds: true, value: 7 }] })).toContain('| **7** |');
-    expect(readmeTable({ ...results, bars: [{ ...first, holds: false, value: 2 }] })).toContain('| 2: **missed** |');
-    expect(readmeTable({ ...results, bars: [{ ...first, holds: false, value: undefined }] })).toContain('not measured');
+    const table = benchmarksTable({ ...results, bars: [{ ...first, holds: false, value: 2 }] });
+    expect(table).toContain(`| ${first.text} | 2 |`);
+    expect(benchmarksTable({ ...results, bars: [{ ...first, holds: false, value: undefined }] })).toContain(
+      'not measured',
+    );
+    expect(benchmarksTable(results)).not.toMatch(/missed|at least|at most/i);
   });
 
-  it('has a place that it is written to, again and again', () => {
+  it('is written to its place, again and again', () => {
     const once = withTable('before\n<!-- bench: written by npm run bench -->\n<!-- /bench -->\nafter\n', results);
     expect(withTable(once, results)).toBe(once);
     expect(once).toMatch(/^before\n[^]*\nafter\n$/);

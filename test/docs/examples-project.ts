@@ -1,12 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readmeBlocks } from '../../tools/readme-blocks.mjs';
+import { documentationExamples } from '../../tools/documentation.mjs';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const LIB = { 'nestjs-jwks': [`${ROOT}lib/index.ts`], 'nestjs-jwks/testing': [`${ROOT}lib/testing/index.ts`] };
 
 const TSCONFIG = {
   compilerOptions: {
@@ -20,7 +19,7 @@ const TSCONFIG = {
     isolatedModules: true,
     skipLibCheck: true,
     noEmit: true,
-    paths: LIB,
+    paths: entryPoints(),
   },
   include: ['**/*.ts'],
 };
@@ -30,20 +29,20 @@ import config from ${JSON.stringify(`${ROOT}vitest.config.ts`)};
 export default { ...config, test: { ...config.test, include: ['**/*.spec.ts'], reporters: ['default'] } };
 `;
 
-/** The README's examples as a project of their own, next to nothing but the installed packages. */
-export class ReadmeProject {
-  readonly blocks = readmeBlocks();
-  readonly folder = realpathSync(mkdtempSync(join(tmpdir(), 'nestjs-jwks-readme-')));
+/** The examples of the README and docs/ as a project of their own, with the installed packages and nothing else. */
+export class ExamplesProject {
+  readonly examples = documentationExamples();
+  readonly folder = realpathSync(mkdtempSync(join(tmpdir(), 'nestjs-jwks-examples-')));
 
   constructor() {
     symlinkSync(join(ROOT, 'node_modules'), join(this.folder, 'node_modules'), 'junction');
     this.write('package.json', '{ "type": "module" }');
     this.write('tsconfig.json', JSON.stringify(TSCONFIG));
     this.write('vitest.config.mjs', VITEST_CONFIG);
-    for (const { file, before, code } of this.blocks) this.write(file, `${before}\n${code}export {};\n`);
+    for (const { file, before, code } of this.examples) this.write(file, `${before}\n${code}export {};\n`);
   }
 
-  /** Complaints of the type checker; none is an empty text. */
+  /** The errors of the type checker; an empty text if there are none. */
   typeCheck(): string {
     return this.node(join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', '.').output;
   }
@@ -53,14 +52,12 @@ export class ReadmeProject {
     return this.node(join(ROOT, 'node_modules/vitest/vitest.mjs'), 'run');
   }
 
-  /**
-   * Writes an example with the addresses in it replaced, under another name; answers with its path.
-   */
+  /** Writes a copy of an example with its addresses replaced, and returns its path. */
   variant(file: string, addresses: Record<string, string>): string {
-    const block = this.blocks.find((each) => each.file === file);
-    if (!block) throw new Error(`README.md has no example ${file}`);
-    const code = Object.entries(addresses).reduce((text, [from, to]) => text.replaceAll(from, to), block.code);
-    this.write(`variant-${file}`, `${block.before}\n${code}`);
+    const example = this.examples.find((each) => each.file === file);
+    if (!example) throw new Error(`The documentation has no example ${file}`);
+    const code = Object.entries(addresses).reduce((text, [from, to]) => text.replaceAll(from, to), example.code);
+    this.write(`variant-${file}`, `${example.before}\n${code}`);
     return join(this.folder, `variant-${file}`);
   }
 
@@ -79,4 +76,17 @@ export class ReadmeProject {
     const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: this.folder, encoding: 'utf8', env });
     return { status, output: `${stdout}${stderr}` };
   }
+}
+
+/** Where the sources of each entry point of the package are, for the type checker. */
+function entryPoints(): Record<string, [string]> {
+  const { exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+    exports: Record<string, string | { types: string }>;
+  };
+  const sources = Object.entries(exports).flatMap(([subpath, target]): [string, [string]][] => {
+    if (typeof target === 'string') return [];
+    const source = target.types.replace('./dist/', `${ROOT}lib/`).replace('.d.ts', '.ts');
+    return [[subpath.replace('.', 'nestjs-jwks'), [source]]];
+  });
+  return Object.fromEntries(sources);
 }
