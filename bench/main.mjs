@@ -1,6 +1,8 @@
 // Measures, judges, and writes down: see README.md.
 import { parseArgs } from 'node:util';
 import { measures } from './measures/index.mjs';
+import { chaosTable, chaosVerdictText } from './report/chaos.mjs';
+import { chaosResults, publishChaos } from './report/chaos-results.mjs';
 import { judge } from './report/judge.mjs';
 import { measureTable, verdictTable } from './report/terminal.mjs';
 import { machine, versions } from './report/results.mjs';
@@ -28,16 +30,27 @@ async function main() {
   const measured = {};
   for (const measure of chosen) {
     measured[measure.id] = await take(lab, measure);
-    console.log(measureTable(measured[measure.id]));
+    if (measure.id !== 'chaos') console.log(measureTable(measured[measure.id]));
   }
-  const verdicts = judge(measured);
-  console.log(verdictTable(verdicts));
+  const { chaos: resilience, ...speed } = measured;
+  const circumstances = { date: new Date().toISOString().slice(0, 10), machine: machine(), versions: versions() };
+  const chaos = resilience && reportChaos(chaosResults(resilience, circumstances));
+  const verdicts = judge(speed);
+  if (verdicts.length > 0) console.log(verdictTable(verdicts));
   const seconds = Math.round((performance.now() - startedAt) / 1_000);
-  const date = new Date().toISOString().slice(0, 10);
-  const results = { date, seconds, machine: machine(), versions: versions(), bars: verdicts, measured };
+  const { date, ...where } = circumstances;
+  const results = { date, seconds, ...where, bars: verdicts, measured: speed };
   // A run in part, or in haste, is not what is published.
   if (chosen.length === measures.length && !options.quick) publish(results);
-  return exitCode(results);
+  return exitCode(measured, [...verdicts, ...(chaos ? [chaos.verdict] : [])]);
+}
+
+/** A table of its own, which other measures do not change: it is published after each run that is not in haste. */
+function reportChaos(results) {
+  console.log(chaosTable(results));
+  console.log(chaosVerdictText(results.verdict));
+  if (!options.quick && results.faults.length === 0) publishChaos(results);
+  return results;
 }
 
 function choose(names) {
@@ -58,9 +71,9 @@ async function take(lab, measure) {
   return { title: measure.title, seconds, rows: sheet.rows, absent: sheet.absent };
 }
 
-function exitCode({ measured, bars }) {
+function exitCode(measured, verdicts) {
   const faults = Object.values(measured).flatMap(({ absent }) => absent.filter(({ fault }) => fault));
   for (const { group, title, why } of faults) console.error(`FAULT: ${title}, ${group}: ${why}`);
   if (faults.length > 0) return 1;
-  return options.check && bars.some(({ holds }) => !holds) ? 1 : 0;
+  return options.check && verdicts.some(({ holds }) => !holds) ? 1 : 0;
 }

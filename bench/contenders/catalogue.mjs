@@ -41,6 +41,16 @@ export const servers = [
   floor('empty-guard', 'an empty guard', { refuses: [] }),
 ];
 
+/** Verify tokens while the provider is in trouble; `verifier` is the module. */
+export const resilience = [
+  ours('nestjs-jwks', 'nestjs-jwks', { verifier: 'nestjs-jwks' }),
+  rival('jose', 'jose', { verifier: 'jose' }),
+  rival('jwks-rsa', 'jwks-rsa', { verifier: 'jsonwebtoken' }),
+  rival('aws-jwt-verify', 'aws-jwt-verify', { verifier: 'aws-jwt-verify' }),
+  rival('get-jwks', 'get-jwks', { verifier: 'fast-jwt' }),
+  rival('express-oauth2-jwt-bearer', 'express-oauth2-jwt-bearer', { verifier: 'oauth2-jwt-bearer' }),
+];
+
 /** The ones of a list that have these names, in the order of the list. */
 export function named(list, ...names) {
   return list.filter(({ name }) => names.includes(name));

@@ -1,3 +1,4 @@
+import { chaos } from './chaos.mjs';
 import { expiry } from './expiry.mjs';
 import { firstSeen } from './first-seen.mjs';
 import { fleet } from './fleet.mjs';
@@ -9,4 +10,4 @@ import { nest } from './nest.mjs';
 import { repeated } from './repeated.mjs';
 
 /** In the order in which they run and are told. */
-export const measures = [keyLookup, firstSeen, repeated, nest, expiry, growth, memory, importTime, fleet];
+export const measures = [keyLookup, firstSeen, repeated, nest, expiry, growth, memory, importTime, fleet, chaos];

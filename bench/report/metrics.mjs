@@ -14,6 +14,13 @@ export const METRICS = {
   heap: { title: 'heap', unit: 'MB', better: 'less' },
   importMs: { title: 'time', unit: 'ms', better: 'less' },
   importCpuMs: { title: 'CPU', unit: 'ms', better: 'less' },
+  good: { title: 'good tokens', unit: '', better: 'more' },
+  refused: { title: 'good refused', unit: '', better: 'less' },
+  blamed: { title: 'of them 401', unit: '', better: 'less' },
+  late: { title: 'of them no answer', unit: '', better: 'less' },
+  badAccepted: { title: 'bad accepted', unit: '', better: 'less' },
+  behind: { title: 'behind schedule', unit: 'ms', better: 'less' },
+  fetched: { title: 'fetches', unit: '', better: 'less' },
   fetches: { title: 'fetches a lifetime', unit: '', better: 'less', panel: 'of a set' },
 };
 

@@ -47,7 +47,8 @@ function cell([name, { median, min, max, samples }]) {
   return samples.length > 1 ? `${text} (${figure(min)} to ${figure(max)})` : text;
 }
 
-function table(rows) {
+/** Lines of text with aligned columns; the first row has the headings. */
+export function table(rows) {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
   return rows.map((row) =>
     row

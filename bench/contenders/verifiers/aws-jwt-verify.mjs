@@ -1,8 +1,23 @@
 import { JwtVerifier } from 'aws-jwt-verify';
+import {
+  FetchError,
+  JwksValidationError,
+  JwkValidationError,
+  NonRetryableFetchError,
+  WaitPeriodNotYetEndedJwkError,
+} from 'aws-jwt-verify/error';
 import { SimpleJwksCache } from 'aws-jwt-verify/jwk';
 
-/** Its own fetcher takes https alone; the documented way around is one's own. */
-const fetcher = { fetch: async (uri) => (await fetch(uri)).arrayBuffer() };
+const RESPONSE_TIMEOUT = 3_000;
+
+/** Its own fetcher takes https only. This one has the same timeout, retry and conditions. */
+const fetcher = {
+  fetch: (uri) =>
+    fetchOnce(uri).catch((error) => {
+      if (error instanceof NonRetryableFetchError) throw error;
+      return fetchOnce(uri);
+    }),
+};
 
 export function verifier({ issuers, audience }) {
   const trusted = issuers.map(({ issuer, jwksUri }) => ({ issuer, jwksUri, audience }));
@@ -10,4 +25,20 @@ export function verifier({ issuers, audience }) {
     jwksCache: new SimpleJwksCache({ fetcher }),
   });
   return (token) => made.verify(token);
+}
+
+/** A wait because another kid was unknown says nothing about this token. */
+export function blamesToken(error) {
+  const others = [FetchError, JwksValidationError, JwkValidationError, WaitPeriodNotYetEndedJwkError, SyntaxError];
+  return !others.some((type) => error instanceof type);
+}
+
+async function fetchOnce(uri) {
+  try {
+    const response = await fetch(uri, { redirect: 'manual', signal: AbortSignal.timeout(RESPONSE_TIMEOUT) });
+    if (response.status !== 200) throw new NonRetryableFetchError(uri, `Status code is ${response.status}`);
+    return await response.arrayBuffer();
+  } catch (error) {
+    throw error instanceof FetchError ? error : new FetchError(uri, error);
+  }
 }
