@@ -1,9 +1,9 @@
-// Measures, judges, and writes down: see README.md.
+// Measures, evaluates and writes the results: see README.md.
 import { parseArgs } from 'node:util';
 import { measures } from './measures/index.mjs';
 import { chaosTable, chaosVerdictText } from './report/chaos.mjs';
 import { chaosResults, publishChaos } from './report/chaos-results.mjs';
-import { judge } from './report/judge.mjs';
+import { evaluate } from './report/evaluate.mjs';
 import { measureTable, verdictTable } from './report/terminal.mjs';
 import { machine, versions } from './report/results.mjs';
 import { publish } from './report/publish.mjs';
@@ -35,7 +35,7 @@ async function main() {
   const { chaos: resilience, ...speed } = measured;
   const circumstances = { date: new Date().toISOString().slice(0, 10), machine: machine(), versions: versions() };
   const chaos = resilience && reportChaos(chaosResults(resilience, circumstances));
-  const verdicts = judge(speed);
+  const verdicts = evaluate(speed);
   if (verdicts.length > 0) console.log(verdictTable(verdicts));
   const seconds = Math.round((performance.now() - startedAt) / 1_000);
   const { date, ...where } = circumstances;

@@ -283,7 +283,7 @@ describe('shutdown', () => {
 });
 
 describe('logs', () => {
-  it('tell of trouble and of recovery, and hold no token', async () => {
+  it('report trouble and recovery, and hold no token', async () => {
     await issuer.down();
     const app = await start([JwksModule.forRoot({ ...issuer.options(), prefetch: false, http: { retries: 0 } })]);
     const lines: string[] = [];

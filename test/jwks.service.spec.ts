@@ -29,7 +29,7 @@ describe('JwksService', () => {
     expect(issuer.jwksRequests).toBe(2);
   });
 
-  it('tells its state as plain data', async () => {
+  it('returns its state as plain data', async () => {
     const issuer = await startIssuer();
     const jwks = serviceOf(issuer.options());
     await jwks.verify(await issuer.sign());
@@ -38,7 +38,7 @@ describe('JwksService', () => {
     expect(JSON.parse(JSON.stringify(status))).toEqual(status);
   });
 
-  it('tells what happens', async () => {
+  it('emits events', async () => {
     const issuer = await startIssuer();
     const jwks = serviceOf(issuer.options());
     const events = listenTo(jwks);

@@ -19,7 +19,7 @@ export function chaosRows({ rows }) {
 }
 
 /**
- * Whether ours, in every situation that was measured, refuses no more good tokens than the best
+ * Whether ours, in every situation that was measured, rejects no more good tokens than the best
  * rival, accepts no bad token, and fetches at most twice as often as jose.
  */
 export function chaosVerdict(rows, situations = SITUATIONS) {

@@ -5,13 +5,13 @@
  * @typedef {object} Contender
  * @property {string} name of its module, and in the results
  * @property {string} title as people read it
- * @property {'ours' | 'rival' | 'floor'} kind a floor is what nobody can do without; it is not
- * asked to refuse what it does not look at
+ * @property {'ours' | 'rival' | 'floor'} kind a floor is work that no contender can avoid; it is not
+ * asked to reject what it does not look at
  */
 
 const everything = ['RS256', 'ES256', 'EdDSA'];
 
-/** Verify tokens; `algorithms` that they can, `refuses` what they look at. */
+/** Verify tokens; `algorithms` that they can, `rejects` what they look at. */
 export const verifiers = [
   ours('nestjs-jwks', 'nestjs-jwks', { algorithms: everything }),
   ours('nestjs-jwks-uncached', 'nestjs-jwks, tokenCache: false', { algorithms: everything }),
@@ -21,7 +21,7 @@ export const verifiers = [
   rival('fast-jwt', 'fast-jwt + get-jwks', { algorithms: ['RS256', 'ES256'] }),
   rival('fast-jwt-cached', 'fast-jwt with its cache + get-jwks', { algorithms: ['RS256', 'ES256'] }),
   rival('fast-jwt-pem', 'fast-jwt with its cache, one PEM in hand', { algorithms: everything }),
-  floor('bare-crypto', 'bare crypto.verify', { algorithms: everything, refuses: ['forged'] }),
+  floor('bare-crypto', 'bare crypto.verify', { algorithms: everything, rejects: ['forged'] }),
 ];
 
 /** Look up a key by its kid in a set that they have. */
@@ -38,7 +38,7 @@ export const servers = [
   rival('recipe', 'recipe: passport-jwt + jwks-rsa'),
   rival('jose-guard', 'a guard on jose, by hand'),
   rival('oauth2-jwt-bearer', 'express-oauth2-jwt-bearer, no Nest', { platforms: ['express'] }),
-  floor('empty-guard', 'an empty guard', { refuses: [] }),
+  floor('empty-guard', 'an empty guard', { rejects: [] }),
 ];
 
 /** Verify tokens while the provider is in trouble; `verifier` is the module. */
@@ -57,7 +57,7 @@ export function named(list, ...names) {
 }
 
 function ours(name, title, more) {
-  return { name, title, kind: 'ours', refuses: ['forged', 'expired', 'elsewhere'], ...more };
+  return { name, title, kind: 'ours', rejects: ['forged', 'expired', 'elsewhere'], ...more };
 }
 
 function rival(name, title, more) {

@@ -49,7 +49,7 @@ async function startServer(start, lab, contender) {
   const setup = { contender: contender.name, platform: 'express', issuer, audience: AUDIENCE, lifetime: LIFETIME };
   const port = await child.call('serve', setup);
   const specimens = lab.specimens('RS256', issuer);
-  await qualifyServer(port, { specimens, refuses: contender.refuses });
+  await qualifyServer(port, { specimens, rejects: contender.rejects });
   return { port, token: specimens.good };
 }
 

@@ -18,7 +18,7 @@ const CONTENDERS = [
 const FULL = { 1: { count: 1_000, within: 300 }, 64: { count: 3_000, within: 300 } };
 const QUICK = { count: 300, within: 200 };
 
-/** Tokens that nobody has seen before: what a verification costs in full. */
+/** First-seen tokens: the full cost of a verification. */
 export const firstSeen = {
   id: 'first-seen',
   title: 'A token never seen before',
@@ -42,7 +42,7 @@ export const firstSeen = {
 
 /** Makes the contender, tries it, and hands it its tokens. */
 export async function qualify(lab, child, { contender, alg, issuer, pool, setup = lab.setup(alg, issuer) }) {
-  const { name, refuses } = contender;
-  await child.call('prepare', { contender: name, setup, specimens: lab.specimens(alg, issuer), refuses });
+  const { name, rejects } = contender;
+  await child.call('prepare', { contender: name, setup, specimens: lab.specimens(alg, issuer), rejects });
   if (pool) await child.call('openPool', pool);
 }

@@ -9,5 +9,5 @@ import { memory } from './memory.mjs';
 import { nest } from './nest.mjs';
 import { repeated } from './repeated.mjs';
 
-/** In the order in which they run and are told. */
+/** In the order in which they run and are reported. */
 export const measures = [keyLookup, firstSeen, repeated, nest, expiry, growth, memory, importTime, fleet, chaos];

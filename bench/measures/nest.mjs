@@ -36,7 +36,7 @@ async function startServers(start, { sheet, platform, issuer, specimens }) {
     try {
       const child = await start('serving');
       const port = await child.call('serve', { contender: contender.name, platform, issuer, audience: AUDIENCE });
-      await qualifyServer(port, { specimens, refuses: contender.refuses });
+      await qualifyServer(port, { specimens, rejects: contender.rejects });
       running.push({ contender, child, port });
     } catch (error) {
       sheet.miss(PLATFORMS[platform], contender, error);

@@ -66,7 +66,7 @@ ${text({ x: CARD.margin, y: height - 16, className: 'foot' }, foot)}
 }
 
 function footOf({ machine: { node, cores, cpu }, date }) {
-  return `Node ${node.replace('v', '')}, ${cores} cores (${cpu}), ${date}. Dashed: what nobody can do without.`;
+  return `Node ${node.replace('v', '')}, ${cores} cores (${cpu}), ${date}. Dashed: work that no contender can avoid.`;
 }
 
 function rowsOf({ measured }, { measure, group, metric }) {

@@ -9,6 +9,6 @@ process.on('message', async ({ id, name, args }) => {
     process.send({ id, error: error instanceof Error ? `${error.name}: ${error.message}` : String(error) });
   }
 });
-// The bench is gone: nobody is left to work for.
+// The bench has ended.
 process.on('disconnect', () => process.exit());
 process.send({ id: 0 });

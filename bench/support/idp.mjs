@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 
 /**
- * The identity provider of all contenders: a JWK Set at any path that it was told of, and discovery
+ * The identity provider of all contenders: a JWK Set at any configured path, and discovery
  * beside it. No Cache-Control: how long a set is kept is each contender's own setting.
  */
 export class Idp {
@@ -24,7 +24,7 @@ export class Idp {
     return `http://127.0.0.1:${this.#server.address().port}`;
   }
 
-  /** An issuer with this set: what a contender is told of it. */
+  /** An issuer with this set: what a contender gets. */
   publish(name, jwks) {
     const issuer = `${this.origin}/${name}`;
     this.#sets.set(`/${name}/jwks`, JSON.stringify(jwks));

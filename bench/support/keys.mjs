@@ -23,7 +23,7 @@ export async function signingKey(alg, kid = `${alg}-signs`) {
 }
 
 /**
- * A set of `count` RSA keys, the given one in the middle. The others are random moduli: nobody has
+ * A set of `count` RSA keys, the given one in the middle. The others are random moduli: no one has
  * their private half, or ever needs it.
  */
 export function setOf(count, jwk) {

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { withChildren } from './child.mjs';
 
-/** Signs a pool of different tokens on both cores and answers with its file. */
+/** Signs a pool of different tokens on both cores and returns its file. */
 export async function makePool(folder, name, { key, issuers, count }) {
   const half = Math.ceil(count / 2);
   const parts = [

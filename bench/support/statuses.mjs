@@ -1,7 +1,7 @@
 /**
- * Holds a server to a good token and to those that it must refuse, and to a request without one.
+ * Checks a server with a good token, those that it must reject, and a request without one.
  */
-export async function qualifyServer(port, { specimens, refuses }) {
+export async function qualifyServer(port, { specimens, rejects }) {
   const status = async (token) => {
     const headers = token ? { authorization: `Bearer ${token}` } : {};
     const response = await fetch(`http://127.0.0.1:${port}/orders`, { headers });
@@ -10,9 +10,9 @@ export async function qualifyServer(port, { specimens, refuses }) {
   };
   const first = await status(specimens.good);
   if (first !== 200) throw new Error(`answers a good token with ${first}, so it is not measured`);
-  for (const kind of refuses) {
+  for (const kind of rejects) {
     const got = await status(specimens[kind]);
     if (got !== 401) throw new Error(`answers a token that is ${kind} with ${got}, so it is not measured`);
   }
-  if (refuses.length > 0 && (await status()) === 200) throw new Error('lets in a request without a token');
+  if (rejects.length > 0 && (await status()) === 200) throw new Error('accepts a request without a token');
 }

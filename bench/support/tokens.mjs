@@ -15,7 +15,7 @@ export function signer(key) {
   };
 }
 
-/** What an access token of a usual provider holds; `id` tells one from the next. */
+/** What an access token of a usual provider holds; `id` distinguishes them. */
 export function claimsFor(issuer, id, more = {}) {
   const now = Math.floor(Date.now() / 1000);
   return {
@@ -32,7 +32,7 @@ export function claimsFor(issuer, id, more = {}) {
 }
 
 /**
- * A good token and the ones that nobody may accept: under a key of somebody else, expired, for
+ * A good token and the ones that must be rejected: under another key, expired, for
  * another API.
  */
 export function specimens(key, stranger, issuer) {

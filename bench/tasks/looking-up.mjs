@@ -8,7 +8,7 @@ export async function prepare({ contender, issuer, kids: wanted }) {
   find = lookup({ ...issuer, kids: wanted.length });
   kids = wanted;
   for (const kid of kids) if (!(await find(kid))) throw new Error('finds no key where there is one');
-  const found = await find('a kid that nobody has').then(Boolean, () => false);
+  const found = await find('an unknown kid').then(Boolean, () => false);
   if (found) throw new Error('finds a key where there is none');
 }
 

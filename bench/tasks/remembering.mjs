@@ -24,7 +24,7 @@ export async function issuers({ contender, setup, pool: file }) {
   });
 }
 
-/** Heap that tokens leave behind which are signed by nobody and name keys that nobody has. */
+/** Heap that unsigned tokens with unknown keys leave behind. */
 export async function unknownKids({ contender, setup, specimen, count }) {
   const verify = await make(contender, setup);
   const [header, payload, signature] = specimen.split('.');
@@ -40,7 +40,7 @@ export async function unknownKids({ contender, setup, specimen, count }) {
         () => true,
         () => false,
       );
-      if (isIn) throw new Error('accepts a token under a key that nobody has');
+      if (isIn) throw new Error('accepts a token under an unknown key');
       // As between requests: whatever is due gets its turn.
       if (sent % 1_000 === 0) await turn();
     }

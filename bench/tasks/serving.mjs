@@ -1,4 +1,4 @@
-/** Starts the server of a contender and answers with its port. */
+/** Starts the server of a contender and returns its port. */
 export async function serve({ contender, ...setup }) {
   const { serve: start } = await import(`../contenders/servers/${contender}.mjs`);
   return start(setup);

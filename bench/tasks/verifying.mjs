@@ -7,13 +7,13 @@ let verify;
 let pool;
 
 /**
- * Makes the verifier of a contender, and holds it to a good token and to those that it must refuse.
+ * Makes the verifier of a contender, and checks it with a good token and those that it must reject.
  */
-export async function prepare({ contender, setup, specimens, refuses }) {
+export async function prepare({ contender, setup, specimens, rejects }) {
   const { verifier } = await import(`../contenders/verifiers/${contender}.mjs`);
   verify = await verifier(setup);
   await verify(specimens.good);
-  for (const kind of refuses)
+  for (const kind of rejects)
     if (await accepts(specimens[kind])) throw new Error(`accepts a token that is ${kind}, so it is not measured`);
   await verify(specimens.good);
 }

@@ -145,7 +145,7 @@ describe('the tally of a situation', () => {
     { counts: 'uncounted', outcome: 'accepted', took: 900, behind: 0 },
   ];
 
-  it('counts refusals of good tokens by their reason, and bad ones that were accepted', () => {
+  it('counts rejections of good tokens by their reason, and bad ones that were accepted', () => {
     const counted = { good: 5, refused: 3, blamed: 1, late: 1, badAccepted: 1 };
     expect(tally(answers)).toEqual({ ...counted, slowest: 7, behind: 40 });
   });

@@ -37,7 +37,7 @@ describe('the load of the bench', () => {
     expect(new Set(seen)).toEqual(new Set(['Bearer first', 'Bearer second', 'Bearer third', 'Bearer fourth']));
   });
 
-  it('tells refusals from answers', async () => {
+  it('distinguishes rejections from answers', async () => {
     const { good, bad, seen } = await underLoad((request, response) => {
       response.writeHead(request.headers.authorization?.endsWith('third') ? 401 : 200).end();
     });

@@ -59,7 +59,7 @@ describe.each(ADAPTERS)('the guard in an OrGuard, on %s', (_, makeAdapter) => {
     await expect(api.call('/either', { headers })).resolves.toMatchObject({ status: 200, body: { sub: null } });
   });
 
-  it('refuses neither with its own answer', async () => {
+  it('rejects neither with its own answer', async () => {
     const answer = await api.call('/either', { token: await issuer.sign({}, { expiresIn: '-1h' }) });
     expect(answer).toMatchObject({ status: 401, body: { code: 'token_expired' } });
     expect(answer.headers['www-authenticate']).toContain('error="invalid_token"');

@@ -78,7 +78,7 @@ describe('a microservice over TCP', () => {
     await expect(send('ping', {})).resolves.toBe('pong');
   });
 
-  it('tells its client why it refused, rather than "Internal server error"', async () => {
+  it('tells its client the reason, rather than "Internal server error"', async () => {
     await expect(send('list', {})).rejects.toEqual({
       status: 'error',
       message: 'An access token is required',

@@ -145,7 +145,7 @@ const INVALID_TOKENS: readonly Case[] = [
     message: 'A claim of the access token is missing or not acceptable',
   },
   {
-    fault: 'a user whom validate refuses',
+    fault: 'a user whom validate rejects',
     call: signed({ sub: 'banned' }),
     code: 'token_refused',
     message: 'The access token was refused',
@@ -198,7 +198,7 @@ describe.each(ADAPTERS)('the answers to faults, on %s', (_, makeAdapter) => {
       expect(answer).toMatchObject({ status: 401, body: { code: 'token_missing' } });
     });
 
-    it.each(INVALID_TOKENS)('refuses $fault', async ({ call, code, message }) => {
+    it.each(INVALID_TOKENS)('rejects $fault', async ({ call, code, message }) => {
       const answer = await api.call(path, await call(issuer));
       expect(answer.status).toBe(401);
       expect(answer.headers['www-authenticate']).toBe(
@@ -219,7 +219,7 @@ describe.each(ADAPTERS)('the answers to faults, on %s', (_, makeAdapter) => {
         (token: string) => ({ headers: { authorization: `Bearer ${token}, Bearer ${token}` } }),
       ],
       ['two words', (token: string) => ({ token: `${token} ${token}` })],
-    ])('C15: refuses to choose between %s', async (_name, callWith) => {
+    ])('C15: rejects to choose between %s', async (_name, callWith) => {
       const answer = await api.call(path, callWith(await issuer.sign()) as CallOptions);
       expect(answer.status).toBe(400);
       expect(answer.headers['www-authenticate']).toBe(
@@ -242,7 +242,7 @@ describe.each(ADAPTERS)('the answers to faults, on %s', (_, makeAdapter) => {
       expect(answer.headers).not.toHaveProperty('www-authenticate');
     });
 
-    it('asks nobody about a token of an issuer that is not trusted', async () => {
+    it('makes no request for a token of an issuer that is not trusted', async () => {
       await api.call(path, { token: await issuer.sign() });
       const [ours, theirs] = [issuer.requests.length, stranger.requests.length];
       await api.call(path, { token: await stranger.sign() });
@@ -261,13 +261,13 @@ describe.each(ADAPTERS)('the answers to faults, on %s', (_, makeAdapter) => {
     expect(answer.body).toEqual({ statusCode: 403, message, error: 'Forbidden', code: 'insufficient_scope' });
   });
 
-  it('does not know a bad token from a good one when it comes to what it tells of the API', async () => {
+  it('reveals the same of the API for a bad token and a good one', async () => {
     const answers = await Promise.all(
       INVALID_TOKENS.map(async ({ call }) => api.call('/authenticated', await call(issuer))),
     );
-    const told = JSON.stringify(answers.map(({ headers, body }) => [headers['www-authenticate'], body]));
+    const reported = JSON.stringify(answers.map(({ headers, body }) => [headers['www-authenticate'], body]));
     for (const secret of [issuer.issuer, stranger.issuer, AUDIENCE, 'db.internal', ...issuer.kids])
-      expect(told).not.toContain(secret);
+      expect(reported).not.toContain(secret);
   });
 });
 
@@ -275,11 +275,7 @@ describe.each(ADAPTERS)('the answers while keys cannot be had, on %s', (_, makeA
   const outages = [
     ['the issuer is down', (issuer: TestIssuer) => issuer.down(), 'jwks_unavailable'],
     ['the issuer answers 500', (issuer: TestIssuer) => issuer.status(500), 'jwks_unavailable'],
-    [
-      'the issuer answers with something else',
-      (issuer: TestIssuer) => issuer.garbage({ keys: 'none' }),
-      'jwks_invalid',
-    ],
+    ['the issuer serves something else', (issuer: TestIssuer) => issuer.garbage({ keys: 'none' }), 'jwks_invalid'],
   ] as const;
 
   describe.each(['/authenticated', '/passport'])('through %s', (path) => {

@@ -177,12 +177,12 @@ describe.each([
     ['no token', 'me', undefined, 'token_missing'],
     ['a scope missing', 'write', {}, 'insufficient_scope'],
     ['claims that do not fit', 'tenant', { tenant: 1 }, 'claim_invalid'],
-  ])('tells its client why it refused: %s', async (_case, event, given, code) => {
+  ])('gives its client the reason: %s', async (_case, event, given, code) => {
     const { ask } = await connect(given && (await issuer.sign(given)));
     await expect(ask(event)).resolves.toMatchObject({ status: 'error', code, message: expect.any(String) });
   });
 
-  it('refuses a token that has expired since the client connected', async () => {
+  it('rejects a token that has expired since the client connected', async () => {
     const { ask } = await connect(await issuer.sign({ sub: 'alice' }));
     await expect(ask('me')).resolves.toMatchObject({ sub: 'alice' });
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 24 * 60 * 60 * 1000 });
@@ -190,14 +190,14 @@ describe.each([
     await expect(ask('open')).resolves.toEqual({ claims: null, token: null });
   });
 
-  it('gives nothing to handlers that verified nothing, though the last message was let in', async () => {
+  it('gives nothing to handlers that verified nothing, though the last message was accepted', async () => {
     const { ask } = await connect(await issuer.sign({ sub: 'alice' }));
     await ask('me');
     await expect(ask('open')).resolves.toEqual({ claims: null, token: null });
     await expect(ask('bare')).resolves.toEqual({ claims: null });
   });
 
-  it('is never open, and no refusal, while keys cannot be had', async () => {
+  it('answers 503, neither 401 nor a pass, while keys are unavailable', async () => {
     const down = await TestIssuer.start();
     const token = await down.sign();
     await down.down();
@@ -226,7 +226,7 @@ describe('a gateway on socket.io whose client is a browser', () => {
 });
 
 describe('a gateway on ws whose client says nothing of its upgrade request', () => {
-  it('refuses it, good token or not', async () => {
+  it('rejects it, good token or not', async () => {
     await using issuer = await TestIssuer.start();
     const { app, url } = await start(issuer, BareGateway, (made) => new WsAdapter(made));
     const caller = await bareWs(url, {}, { authorization: `Bearer ${await issuer.sign()}` });

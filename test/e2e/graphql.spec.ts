@@ -150,7 +150,7 @@ describe.each([
     ['a scope missing', '{ orders }', { sub: 'alice' }, 'insufficient_scope'],
     ['claims that do not fit', '{ tenant }', { tenant: 1 }, 'claim_invalid'],
     ['a scope missing in a mutation', 'mutation { create(name: "book") }', {}, 'insufficient_scope'],
-  ])('refuses %s with a code of its own', async (name, query, claims, code) => {
+  ])('rejects %s with a code of its own', async (name, query, claims, code) => {
     const token = claims && (await issuer.sign(claims));
     const { data, errors } = await ask(query, name === 'a forged token' ? `${token?.slice(0, -8)}AAAAAAAA` : token);
     expect(data).toBeNull();
@@ -161,7 +161,7 @@ describe.each([
     expect(JSON.stringify(errors?.[0]?.extensions)).not.toContain('originalError');
   });
 
-  it('I9: tells no path, no host and no stack of what was wrong', async () => {
+  it('I9: reveals no path, no host and no stack', async () => {
     const down = await TestIssuer.start({ audience: 'orders-api' });
     const token = await down.sign();
     await down.down();
@@ -183,7 +183,7 @@ describe.each([
     }
   });
 
-  it('refuses one field and answers the others that may be null', async () => {
+  it('rejects one field and resolves the others that may be null', async () => {
     const { data, errors } = await ask('{ me secret }', await issuer.sign({ sub: 'alice' }));
     expect(data).toEqual({ me: 'alice', secret: null });
     expect(errors?.map(({ extensions }) => extensions?.['code'])).toEqual(['insufficient_scope']);
@@ -195,7 +195,7 @@ describe.each([
     expect(data).toEqual({ open: nothing, me: 'alice', again: nothing });
   });
 
-  it('is never open, and no refusal, while keys cannot be had', async () => {
+  it('answers 503, neither 401 nor a pass, while keys are unavailable', async () => {
     const down = await TestIssuer.start({ audience: 'orders-api' });
     const token = await down.sign();
     await down.down();

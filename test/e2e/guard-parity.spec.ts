@@ -124,7 +124,7 @@ describe.each(ADAPTERS)("AuthGuard('jwks'), @Authenticated() and jwks.verify(), 
     return status === 200 ? 'accepted' : (body as { code: string }).code;
   };
 
-  it('accept and refuse the same tokens, for the same reason', async () => {
+  it('accept and reject the same tokens, for the same reason', async () => {
     const seen = new Set<string>();
     await fc.assert(
       fc.asyncProperty(

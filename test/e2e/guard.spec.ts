@@ -244,17 +244,17 @@ describe.each(ADAPTERS)('the guard in front of a whole application, on %s', (_, 
     await issuer.close();
   });
 
-  const told = (): string[] => events.map(({ type }) => type).filter((type) => type.startsWith('token.'));
+  const reported = (): string[] => events.map(({ type }) => type).filter((type) => type.startsWith('token.'));
 
   it('verifies and validates once, though it stands globally, on the class and on the handler', async () => {
     const { status, body } = await api.call('/orders', { token: await issuer.sign({ sub: 'alice' }) });
     expect(status).toBe(200);
     expect(body).toEqual({ user: { id: 'alice' }, sub: 'alice', frozen: true });
     expect(validated).toHaveLength(1);
-    expect(told()).toEqual(['token.verified']);
+    expect(reported()).toEqual(['token.verified']);
   });
 
-  it('tells of a refusal once', async () => {
+  it('reports a rejection once', async () => {
     await api.call('/orders');
     await api.call('/orders', { token: 'abc' });
     await api.call('/orders', { token: 'a b' });
@@ -355,7 +355,7 @@ describe.each(ADAPTERS)('the guard in front of a whole application, on %s', (_, 
       status: 401,
       body: { code: 'token_expired' },
     });
-    expect(told()).toEqual(['token.verified', 'token.rejected', 'token.rejected']);
+    expect(reported()).toEqual(['token.verified', 'token.rejected', 'token.rejected']);
   });
 
   it.each([
@@ -374,7 +374,7 @@ describe.each(ADAPTERS)('the guard in front of a whole application, on %s', (_, 
     ['the audience of the route', 'GET /orders/audience', { aud: 'reports-api' }, 200],
     ['the audience of the module', 'GET /orders/audience', {}, 401],
     ['an issuer that the route does not take', 'GET /orders/issuer', {}, 401],
-  ] as const)('judges a token with %s: %s', async (_name, route, claims, status) => {
+  ] as const)('validates a token with %s: %s', async (_name, route, claims, status) => {
     const [method, path] = route.split(' ') as [string, string];
     const answer = await api.call(path, { method, token: await issuer.sign(claims) });
     expect(answer.status).toBe(status);
@@ -434,7 +434,7 @@ class UnguardedController {
 }
 
 describe.each(ADAPTERS)('the guard on some routes, on %s', (_, makeAdapter) => {
-  it('I3: gives the claims of nobody to a handler that has no guard', async () => {
+  it('I3: gives no claims to a handler that has no guard', async () => {
     const issuer = await TestIssuer.start();
     const api = await Api.start(makeAdapter, {
       imports: [JwksModule.forRoot(issuer.options())],
@@ -446,7 +446,7 @@ describe.each(ADAPTERS)('the guard on some routes, on %s', (_, makeAdapter) => {
     await issuer.close();
   });
 
-  it('lets nobody in whom another guard vouched for', async () => {
+  it('rejects a request that only another guard accepted', async () => {
     const issuer = await TestIssuer.start();
     const api = await Api.start(makeAdapter, {
       imports: [JwksModule.forRoot(issuer.options())],

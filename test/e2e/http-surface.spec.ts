@@ -156,7 +156,7 @@ describe.each(ADAPTERS)('the HTTP surface, on %s', (_, makeAdapter) => {
     expect([200, 201]).toContain(status);
   });
 
-  it('tells versions of one path apart', async () => {
+  it('distinguishes versions of one path', async () => {
     const version = (number: string) => ({ 'x-version': number });
     const token = await issuer.sign({ sub: 'alice' });
     await expect(api.call('/orders/reports', { headers: version('1') })).resolves.toMatchObject({ status: 200 });

@@ -111,11 +111,11 @@ describe('a microservice over TCP, with the token in the payload', () => {
     ['me', withToken('abc'), 'token_malformed'],
     ['me', withToken(42), 'token_malformed'],
     ['me', withToken(['a', 'b']), 'invalid_request'],
-  ])('tells its client why it refused: %s %j', async (pattern, data, code) => {
+  ])('gives its client the reason: %s %j', async (pattern, data, code) => {
     await expect(send(pattern, data)).rejects.toMatchObject({ status: 'error', code });
   });
 
-  it('tells its client of a scope that is missing, and of claims that do not fit', async () => {
+  it('names a missing scope and wrong claims to its client', async () => {
     const order = withToken(await issuer.sign());
     await expect(send('write', order)).rejects.toMatchObject({ code: 'insufficient_scope' });
     await expect(send('tenant', order)).rejects.toMatchObject({ code: 'claim_invalid' });
@@ -171,7 +171,7 @@ describe.each([
     ['NATS', (value: string) => nats(natsHeaders({ authorization: [value] }))],
     ['Kafka', (value: string) => kafka({ authorization: Buffer.from(value) })],
     ['gRPC', (value: string) => grpcMetadata(value)],
-  ])('lets a good token in, and refuses a bad one: %s', async (transport, contextWith) => {
+  ])('accepts a good token and rejects a bad one: %s', async (transport, contextWith) => {
     const token = await issuer.sign({ sub: 'alice' });
     await expect(wire.deliver('me', contextWith(`Bearer ${token}`))).resolves.toEqual({ sub: 'alice', parts: 3 });
     const refused = transport === 'gRPC' ? { code: 16, message: /^token_malformed: / } : { code: 'token_malformed' };
@@ -184,14 +184,14 @@ describe.each([
     ['Kafka', kafka()],
     ['gRPC', grpcMetadata()],
     ['no context at all', undefined],
-    ['a context of nobody knows what', { authorization: 'Bearer abc' }],
-  ])('refuses what has no token: %s', async (_name, context) => {
+    ['an unknown kind of context', { authorization: 'Bearer abc' }],
+  ])('rejects what has no token: %s', async (_name, context) => {
     const outcome = await wire.deliver('me', context).catch((error: unknown) => error);
     expect(JSON.stringify(outcome)).toContain('token');
     expect(outcome).toMatchObject({ status: 'error' });
   });
 
-  it('refuses two tokens', async () => {
+  it('rejects two tokens', async () => {
     const twice = wire.deliver('me', kafka({ authorization: ['Bearer a', 'Bearer b'] }));
     await expect(twice).rejects.toMatchObject({ code: 'invalid_request' });
   });

@@ -53,7 +53,7 @@ describe('a cold start with 1,000 concurrent callers', { timeout: 30_000 }, () =
     await client.close();
   });
 
-  it('fetches once more for a kid that nobody has, and answers each caller', async () => {
+  it('fetches once more for an unknown kid, and answers each caller', async () => {
     const client = new JwksClient({ ...issuer.options(), http });
     const good = await issuer.sign();
     const bad = await issuer.sign({}, { header: { kid: 'nobody' } });

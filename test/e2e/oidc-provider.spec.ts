@@ -152,7 +152,7 @@ describe.each(ADAPTERS)('an identity provider that changes under the feet of an 
     await expect.poll(() => api.orders(unknown), { timeout: 8000 }).toEqual(ACCEPTED);
   });
 
-  it('is down before the first token: 503, nobody is told that the token is bad', async () => {
+  it('is down before the first token: 503, and no client hears that its token is bad', async () => {
     const token = await idp.token();
     await idp.stop();
     const late = await startApi(adapter(), {

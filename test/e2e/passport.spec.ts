@@ -237,7 +237,7 @@ describe.each(ADAPTERS)("AuthGuard('jwks') and the options, on %s", (_, makeAdap
     return { issuer, api };
   };
 
-  it('ends a chain while keys cannot be had: an outage is nobody’s bad password', async () => {
+  it('ends a chain of strategies while keys are unavailable: an outage is not a bad password', async () => {
     const { issuer, api } = await started({ prefetch: false, http: { retries: 0 } });
     const token = await issuer.sign();
     await issuer.down();
@@ -280,7 +280,7 @@ describe.each(ADAPTERS)("AuthGuard('jwks') and the options, on %s", (_, makeAdap
     ['throws', () => JSON.parse('{') as string],
     ['finds a figure', () => 42 as unknown as string],
     ['finds an object', () => ({ length: 3 }) as unknown as string],
-  ])('refuses where the extractor %s', async (_name, tokenFrom) => {
+  ])('rejects where the extractor %s', async (_name, tokenFrom) => {
     const { api } = await started({ tokenFrom });
     await expect(api.call('/')).resolves.toMatchObject({ status: 401, body: { code: 'token_malformed' } });
     await expect(api.call('/both')).resolves.toMatchObject({ status: 401, body: { code: 'token_malformed' } });

@@ -4,7 +4,7 @@ import { TestIssuer } from '../../lib/testing/index.js';
 import { redisAvailable, RedisServer } from '../support/redis-server.js';
 import { cluster, INTEGRITY_KEY, RedisScene, type Member } from './support/redis-scene.js';
 
-/** What somebody with a key of their own would like to be believed. */
+/** An attacker's set, under a key of their own. */
 async function forger(issuer: TestIssuer) {
   const { privateKey, publicKey } = await generateKeyPair('ES256');
   const [kid] = issuer.kids as [string];
@@ -70,7 +70,7 @@ describe.runIf(redisAvailable()).concurrent('What stands in Redis', { timeout: 3
   it.each([
     ['with an HMAC of the same secret', INTEGRITY_KEY],
     ['without any', undefined],
-  ])('is nobody else’s: a valid entry of another issuer %s', async (_, integrityKey) => {
+  ])('does not accept a valid entry of another issuer %s', async (_, integrityKey) => {
     await using scene = await RedisScene.start();
     await using other = await TestIssuer.start({ audience: 'orders-api' });
     const cache = { integrityKey };

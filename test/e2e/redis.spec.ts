@@ -21,9 +21,9 @@ const REST = 5_000;
 
 type Strike = (scene: RedisScene) => Promise<unknown>;
 
-type Fault = [what: string, connect: Connect, strike: Strike, told?: RegExp];
+type Fault = [what: string, connect: Connect, strike: Strike, reported?: RegExp];
 
-/** What becomes of Redis, how, and what is told of it. */
+/** What happens to Redis, how, and what is logged. */
 const FAULTS: readonly Fault[] = [
   ['is killed', recipe, ({ redis }) => redis.kill(), /offline|closed|did not answer|ECONN|EPIPE|[Ss]ocket/],
   [
@@ -45,7 +45,7 @@ const FAULTS: readonly Fault[] = [
 ];
 
 describe.runIf(redisAvailable()).concurrent('Redis as the shared store', { timeout: 30_000 }, () => {
-  it.each<Fault>(FAULTS)('fails no request when it %s', async (what, connect, strike, told) => {
+  it.each<Fault>(FAULTS)('fails no request when it %s', async (what, connect, strike, reported) => {
     await using scene = await RedisScene.start(connect);
     const member = await scene.fill(RESTLESS);
     const token = await scene.issuer.sign();
@@ -58,7 +58,8 @@ describe.runIf(redisAvailable()).concurrent('Redis as the shared store', { timeo
     expect(traffic.answered).toBeGreaterThan(1);
     expect(traffic.slowest).toBeLessThan(LIMIT + SLACK);
     expect(member.counters).toMatchObject({ failures: 0 });
-    if (told) expect(member.storeFaults.map(({ reason }) => reason)).toContainEqual(expect.stringMatching(told));
+    if (reported)
+      expect(member.storeFaults.map(({ reason }) => reason)).toContainEqual(expect.stringMatching(reported));
   });
 
   it('is left alone for 5 s after it hung, and asked again then', async () => {

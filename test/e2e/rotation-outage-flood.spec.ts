@@ -19,7 +19,7 @@ function heapUsed(): number {
   return process.memoryUsage().heapUsed;
 }
 
-/** Tokens as anybody can make them: each names a key that nobody has. */
+/** Tokens that anyone on the internet can make: each names a key that does not exist. */
 function junkTokens(issuer: TestIssuer, count: number): string[] {
   const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url');
   const claims = encode({ iss: issuer.issuer, aud: 'orders-api', exp: Math.floor(Date.now() / 1000) + 300 });
@@ -27,7 +27,7 @@ function junkTokens(issuer: TestIssuer, count: number): string[] {
   return Array.from({ length: count }, () => `${header()}.${claims}.${randomBytes(64).toString('base64url')}`);
 }
 
-/** Answers with the codes of the refusals. */
+/** Returns the codes of the errors. */
 async function flood({ jwks, issuer }: Site): Promise<Set<string>> {
   const codes = new Set<string>();
   for (let sent = 0; sent < FLOOD; sent += BATCH) {
@@ -51,7 +51,7 @@ describe('A flood of tokens with invented kids', { timeout: 30_000 }, () => {
     ['works', 'key_not_found', (issuer) => issuer.up()],
     ['answers 500', 'jwks_unavailable', (issuer) => issuer.status(500)],
     ['hangs', 'jwks_unavailable', (issuer) => issuer.slow('1h')],
-    ['answers with an empty set', 'jwks_invalid', (issuer) => issuer.garbage({ keys: [] })],
+    ['serves an empty set', 'jwks_invalid', (issuer) => issuer.garbage({ keys: [] })],
   ])('harms no good token, while the endpoint %s', async (mode, refusal, begin) => {
     await using site = await Site.start({ http: { retries: 0, timeout: 300, deadline: 600 } });
     const { issuer } = site;

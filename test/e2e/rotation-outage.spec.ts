@@ -16,11 +16,11 @@ const RESTLESS = { ttl: 300, respectHeaders: false };
 type Mode = [name: string, begin: (issuer: TestIssuer) => Promise<void>];
 
 const OUTAGES: readonly Mode[] = [
-  ['refuses connections', (issuer) => issuer.down()],
+  ['rejects connections', (issuer) => issuer.down()],
   ['hangs', (issuer) => issuer.slow('1h')],
   ['answers 500', (issuer) => issuer.status(500)],
-  ['answers with a page', (issuer) => issuer.garbage()],
-  ['answers with half a body', (issuer) => issuer.garbage('{"keys":[{"kty":"EC","crv":"P-2')],
+  ['serves a page', (issuer) => issuer.garbage()],
+  ['serves half a body', (issuer) => issuer.garbage('{"keys":[{"kty":"EC","crv":"P-2')],
 ];
 
 describe.concurrent('An application under constant traffic', { timeout: 60 * SECOND + LIFETIMES * 5 * SECOND }, () => {
@@ -58,7 +58,7 @@ describe.concurrent('An application under constant traffic', { timeout: 60 * SEC
     expect(site.counters).toMatchObject({ fetches: 4, rotations: 3, failures: 0 });
   });
 
-  it('refuses a key that was taken back when its life is over, and goes on with the others', async () => {
+  it('rejects a removed key when its lifetime is over, and goes on with the others', async () => {
     await using site = await Site.start({ cache: { ttl: SECOND, respectHeaders: false } });
     const { issuer } = site;
     const [stolen] = issuer.kids as [string];

@@ -181,7 +181,7 @@ describe.each(ADAPTERS)('@Claims with a schema, on %s', (_, makeAdapter) => {
     ['/broken', {}, ''],
     ['/broken-later', {}, ''],
     ['/passport', {}, undefined],
-  ])('refuses claims that do not fit with 401 claim_invalid: %s %j', async (path, claims, claim) => {
+  ])('rejects claims that do not fit with 401 claim_invalid: %s %j', async (path, claims, claim) => {
     const { status, headers, body } = await get(path, claims);
     expect(status).toBe(401);
     expect(headers['www-authenticate']).toBe(CHALLENGE);
@@ -200,7 +200,7 @@ describe.each(ADAPTERS)('@Claims with a schema, on %s', (_, makeAdapter) => {
     expect(causes[0]).toMatchObject({ claim });
   });
 
-  it('keeps what the schema said as the cause, and tells no client', async () => {
+  it('keeps the error of the schema as the cause and hides it from clients', async () => {
     await get('/zod', { tenant: 'a' });
     expect(causes[0]).toMatchObject({ cause: { issues: [{ path: ['tenant'] }] } });
     await get('/broken', {});

@@ -38,7 +38,7 @@ describe('package.json', () => {
     expect(manifest.files).toEqual(['dist']);
   });
 
-  it('runs nothing on the machine of whoever installs it', () => {
+  it('runs nothing at installation', () => {
     const hooks = ['preinstall', 'install', 'postinstall', 'prepare', 'preprepare', 'postprepare'];
     expect(Object.keys(manifest['scripts'] ?? {}).filter((name) => hooks.includes(name))).toEqual([]);
   });
@@ -77,7 +77,7 @@ describe('package.json', () => {
 });
 
 describe('the repository', () => {
-  it('names no registry: it is whoever installs that chooses one', () => {
+  it('names no registry: the user chooses one', () => {
     const root = fileURLToPath(new URL('../../', import.meta.url));
     const search = ['grep', '-lE', ['"resolved":', String.raw`registry\.[a-z]+\.[a-z]+`, 'npmmirror'].join('|')];
     const found = (() => {

@@ -14,7 +14,7 @@ const SPECS: Record<string, string> = {
   'hook.spec.js': `import { beforeAll, describe, it } from 'vitest';
     describe('x', () => { beforeAll(() => { throw new Error('hook'); }); it('never runs', () => {}); });`,
   'loose.spec.js': `import { it } from 'vitest';
-    it('passes', () => { Promise.reject(new Error('nobody waits for it')); });`,
+    it('passes', () => { Promise.reject(new Error('unhandled')); });`,
 };
 
 describe('the last line of a test run', () => {

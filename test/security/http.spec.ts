@@ -117,9 +117,9 @@ describe.each(ADAPTERS)('the HTTP surface, on %s', (_, makeAdapter) => {
     ];
     for (const [call, path, status, parameters] of cases) {
       const answer = await api.call(path, call);
-      const told = parametersOf(answer.headers['www-authenticate']);
-      expect([answer.status, told]).toMatchObject([status, parameters]);
-      expect(Object.hasOwn(told, 'error')).toBe('error' in parameters);
+      const reported = parametersOf(answer.headers['www-authenticate']);
+      expect([answer.status, reported]).toMatchObject([status, parameters]);
+      expect(Object.hasOwn(reported, 'error')).toBe('error' in parameters);
     }
   });
 
@@ -189,19 +189,19 @@ describe.each(ADAPTERS)('the HTTP surface, on %s', (_, makeAdapter) => {
     expect((await api.call('/named', { token })).body).toEqual({ named: 1, url: ['r'], path: 3 });
   });
 
-  it('E15: hands on claims as they are: they are data of whoever wrote them', async () => {
+  it('E15: hands on claims as they are: they are data of the issuer', async () => {
     const sub = `' OR 1=1 -- \${7*7} {{7*7}} <script>`;
     expect((await api.call('/authenticated', { token: await issuer.sign({ sub }) })).body).toEqual({ in: true, sub });
   });
 
-  it('I9: tells in 20 faults the fault and nothing else', async () => {
+  it('I9: names the fault and nothing else in 20 faults', async () => {
     const answers = await Promise.all((await twentyFaults()).map((call) => api.call('/authenticated', call)));
     expect(answers).toHaveLength(20);
     for (const answer of answers) expectPlain(answer);
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([400, 401]));
   });
 
-  it('I9: tells nothing else in an outage', async () => {
+  it('I9: names nothing else in an outage', async () => {
     const down = await TestIssuer.start({ audience: 'orders-api' });
     const token = await down.sign();
     await down.close();

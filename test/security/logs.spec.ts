@@ -20,7 +20,7 @@ class ClaimsController {
   }
 }
 
-/** Everything that anybody logs or prints, at every level. */
+/** Everything that is logged or printed, at every level. */
 class Recorder implements LoggerService {
   readonly lines: string[] = [];
   readonly log = this.record.bind(this);
@@ -94,7 +94,7 @@ describe.each(ADAPTERS)('the logs, every level on, on %s', (_, makeAdapter) => {
     const text = recorder.lines.join('\n');
     for (const code of ['insufficient_scope', 'claim_invalid', 'token_expired', 'signature_invalid', 'token_malformed'])
       expect(text).toContain(`[${code}]`);
-    for (const told of ['rotated', 'private members', 'could not be loaded']) expect(text).toContain(told);
+    for (const reported of ['rotated', 'private members', 'could not be loaded']) expect(text).toContain(reported);
     for (const part of tokens.flatMap((token) => token.split('.')).filter((each) => each.length > 8))
       expect(text).not.toContain(part);
     expect(text).not.toContain(SUBJECT);

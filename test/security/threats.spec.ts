@@ -13,7 +13,7 @@ const named = new Map(
     .filter((path) => path.endsWith('.spec.ts'))
     .map((path) => [path, rowsIn(readText(path))]),
 );
-const told = tableOf(readText('SECURITY.md'));
+const reported = tableOf(readText('SECURITY.md'));
 
 function rowsIn(source: string): ReadonlySet<string> {
   const titles = source.matchAll(/['"`]((?:[A-IR]\d{1,2}(?:, )?)+): /g);
@@ -31,12 +31,12 @@ function tableOf(text: string): ReadonlyMap<string, { files: readonly string[]; 
 }
 
 describe('SECURITY.md', () => {
-  it('tells every row of the threat matrix once, and no other', () => {
-    expect([...told.keys()]).toEqual(ROWS);
+  it('lists every row of the threat matrix once, and no other', () => {
+    expect([...reported.keys()]).toEqual(ROWS);
   });
 
   it.each(ROWS)('names the tests of %s, or the reason why there are none', (row) => {
-    const { files = [], reason = '' } = told.get(row) ?? {};
+    const { files = [], reason = '' } = reported.get(row) ?? {};
     const holding = [...named].filter(([, rows]) => rows.has(row)).map(([path]) => path);
     expect(files.filter((file) => !holding.includes(file))).toEqual([]);
     if (holding.length > 0) expect(files.length).toBeGreaterThan(0);

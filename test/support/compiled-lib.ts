@@ -14,7 +14,7 @@ const typescript = createRequire(import.meta.url).resolve('typescript/package.js
 export class CompiledLib implements AsyncDisposable {
   private constructor(private readonly folder: string) {}
 
-  /** What type errors there are is for the type check to tell; here it only has to come out. */
+  /** Type errors are the type check's business; here the code only has to compile. */
   static async make(): Promise<CompiledLib> {
     const cache = join(root, 'node_modules', '.cache');
     await mkdir(cache, { recursive: true });

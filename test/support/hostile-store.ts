@@ -2,7 +2,7 @@ import type { JwksStore } from '../../lib/cache/jwk-set-store.js';
 import type { Clock } from '../../lib/core/clock.js';
 
 /**
- * A store in memory that fails, hangs and lies when it is told to. Entries lapse where it is given
+ * An in-memory store that fails, hangs and lies on demand. Entries lapse where it is given
  * a clock.
  */
 export class HostileStore implements JwksStore {
@@ -31,7 +31,7 @@ export class HostileStore implements JwksStore {
     this.mode = 'hangs';
   }
 
-  /** Every read answers with this, whatever is asked for. */
+  /** Every read returns this, whatever the key. */
   lies(value: unknown): void {
     this.lie = { value };
   }

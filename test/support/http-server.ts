@@ -38,7 +38,7 @@ export interface Reply {
 export type Answer = Reply | ((request: RecordedRequest) => Reply | Promise<Reply>);
 
 /**
- * A small real HTTP or HTTPS server on loopback that answers as told and remembers what it was
+ * A small real HTTP or HTTPS server on loopback that answers as configured and remembers what it was
  * asked.
  */
 export class ScriptedServer {
@@ -78,7 +78,7 @@ export class ScriptedServer {
     return this.origin + path;
   }
 
-  /** What a path answers from now on. A path that was not told answers 404. */
+  /** What a path answers from now on. Other paths answer 404. */
   on(path: string, answer: Answer): this {
     this.standing.set(path, answer);
     return this;

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 
-/** Shorter ones are words that anybody may say. */
+/** Shorter ones are ordinary words. */
 const SHORTEST_SECRET = 8;
 /** As much of a value as a line that was cut still shows. */
 const LONGEST_SECRET = 48;
@@ -12,7 +12,7 @@ const PRIVATE_PEM = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
 /** As `safeText` cuts it: 64 characters of what came, then dots. */
 const ESCAPED_AND_CUT = /^(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\u[0-9a-f]{4}){0,64}(?:\.\.\.)?$/;
 
-/** As many as anybody reads. */
+/** Enough to read. */
 const MOST_LEAKS = 20;
 
 /**
@@ -20,11 +20,11 @@ const MOST_LEAKS = 20;
  * claims, private members of keys. Lines are not kept: tests measure memory.
  */
 export class LogWatch {
-  /** What was told that should not have been. */
+  /** What was logged that should not have been. */
   readonly leaks = new Set<string>();
   /** How many lines came through a door. */
   readonly lines = new Map<string, number>();
-  /** What may not be told, and what it is. */
+  /** What must not be logged, and what it is. */
   private readonly secrets = new Map<string, string>();
   private readonly issuers = new Set<string>();
 

@@ -6,7 +6,7 @@ interface Timer {
   callback: () => void;
 }
 
-/** A clock that stands still until told; wall and monotonic time can be moved apart. */
+/** A clock that stands still until moved; wall and monotonic time can be moved apart. */
 export class ManualClock implements Clock {
   private readonly timers = new Set<Timer>();
   private elapsed = 0;

@@ -85,7 +85,7 @@ export class OidcIdentityProvider {
     return answer.access_token;
   }
 
-  /** A new key in place of the old ones, or in front of them. Answers with its kid. */
+  /** A new key in place of the old ones, or in front of them. Returns its kid. */
   async rotate({ alg = this.keys[0]!.alg, keep = false } = {}): Promise<string> {
     const key = await newKey(alg);
     await this.useKeys([key, ...(keep ? this.keys : [])]);
@@ -118,7 +118,7 @@ export class OidcIdentityProvider {
         {
           ...CLIENT,
           token_endpoint_auth_method: 'client_secret_post',
-          // Nobody gets one here, but it must be an algorithm that there is a key for.
+          // It is unused here, but must be an algorithm with a key.
           id_token_signed_response_alg: keys[0]!.alg,
           grant_types: ['client_credentials'],
           redirect_uris: [],

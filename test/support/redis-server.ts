@@ -18,7 +18,7 @@ const HOW =
 const PORTS = { from: 10_000, to: 32_000 };
 
 /**
- * Tells its process id, and kills it when the standard input ends: it does not outlive this
+ * Prints its process id, and kills it when the standard input ends: it does not outlive this
  * process, whatever kills that.
  */
 const SCRIPT = 'exec 3<&0; redis-server "$@" > /dev/null & pid=$!; echo $pid; (cat <&3; kill -9 $pid) & wait $pid';

@@ -6,7 +6,7 @@ import type { TestKey } from './keys.js';
 
 type Behaviour = (request: LoadRequest) => Promise<SourceAnswer>;
 
-/** A source that does what it is told, and remembers what it was asked. */
+/** A source that follows a script and remembers its requests. */
 export class ScriptedSource implements JwkSetSource {
   readonly requests: LoadRequest[] = [];
   /** Monotonic times of the requests. */
@@ -18,7 +18,7 @@ export class ScriptedSource implements JwkSetSource {
   etag: string | undefined;
   private readonly running = new Set<LoadRequest>();
   private behaviour: Behaviour = async () => {
-    throw new Error('The source was told nothing yet');
+    throw new Error('The source has no script yet');
   };
   private gate: Promise<void> | undefined;
 
@@ -34,7 +34,7 @@ export class ScriptedSource implements JwkSetSource {
   }
 
   /**
-   * Publishes this document from now on; judged anew at each load, so that keys are other objects
+   * Publishes this document from now on; parsed anew at each load, so that keys are other objects
    * each time.
    */
   publishesDocument(document: unknown, hints?: FreshnessHints): void {

@@ -7,7 +7,7 @@ import type { SigningKey } from '../../lib/keys/signing-key.js';
 export class StaticKeyLookup implements KeyLookup {
   /** What was asked of `refresh`, in order. */
   readonly refreshes: RefreshRequest[] = [];
-  /** What a refresh brings, once; without it, a refresh answers with the set that is held. */
+  /** What a refresh brings, once; without it, a refresh returns the cached set. */
   next: JwkSet | undefined;
   /** What every look-up rejects with, while it is set. */
   fault: Error | undefined;

@@ -7,7 +7,7 @@ import { LogWatch, OUR_LOGGER } from './log-watch.js';
 // Runs before each file of tests: what they log and print, at every level, is looked through when
 // they are done.
 
-/** Rooms that know nothing of Nest, which takes long to load. */
+/** Layers that do not import Nest, which takes long to load. */
 const WITHOUT_NEST = /[\\/]test[\\/](?:core|keys|sources|cache|tokens|options|package)[\\/]/;
 const LEVELS = ['fatal', 'error', 'warn', 'log', 'debug', 'verbose'] as const;
 const CONSOLE = ['log', 'info', 'warn', 'error', 'debug', 'trace', 'dir', 'table'] as const;
@@ -23,7 +23,7 @@ if (knowsNest) await watchNest();
 watchSecrets();
 
 afterAll(() => {
-  // Else this list of rooms is out of date, and their logs were not looked at.
+  // Else this list of layers is out of date, and their logs were not looked at.
   if (!knowsNest && 'getMetadata' in Reflect) throw new Error('Nest was loaded, and its logs were not watched');
   if (watch.leaks.size > 0) throw new Error(`These were logged, and must not be:\n${[...watch.leaks].join('\n')}`);
 });
@@ -61,7 +61,7 @@ function listen(object: object, name: string, door: (self: unknown) => string): 
   });
 }
 
-/** Looks at what a method answers with, or the promise of it comes to. */
+/** Looks at what a method returns, or what its promise resolves to. */
 function overrideAfter(object: object, name: string, look: (answer: unknown) => void): void {
   override(object, name, (original) => {
     return function (...args) {

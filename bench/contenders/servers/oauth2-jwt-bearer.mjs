@@ -9,7 +9,7 @@ export async function serve({ issuer: { issuer, jwksUri }, audience, lifetime, a
   app.get('/orders', auth({ ...options, ...(lifetime && { cacheMaxAge: lifetime }) }), (_request, response) => {
     response.json({ orders: [], total: 0 });
   });
-  // Express would log each refusal.
+  // Express would log each rejection.
   app.use((error, _request, response, _next) =>
     response
       .status(error.status ?? 500)

@@ -1,4 +1,4 @@
-// One API process: tells its port to the one that started it, and goes when that one goes.
+// One API process: reports its port to its parent and ends with it.
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { AppModule } from './app.module.js';

@@ -29,7 +29,7 @@ class SharedStoreModule {}
         audience: 'orders-api',
         cache: {
           store,
-          integrityKey: process.env['JWKS_INTEGRITY_KEY'] ?? '', // whoever else writes to Redis can't plant keys
+          integrityKey: process.env['JWKS_INTEGRITY_KEY'] ?? '', // other writers to Redis can't plant keys
           ttl: process.env['JWKS_TTL'] ?? '10m', // seconds here, so that a minute shows what takes hours
           respectHeaders: false,
         },

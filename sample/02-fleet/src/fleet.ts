@@ -21,7 +21,7 @@ export class Fleet {
     return fleet;
   }
 
-  /** Answers with the URL of all. */
+  /** Returns the URL of all. */
   listen(): Promise<string> {
     return this.balancer.listen();
   }

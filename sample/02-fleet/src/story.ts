@@ -9,7 +9,7 @@ import type { Traffic } from './traffic.js';
 const PER_LIFETIME = 1.5;
 
 /**
- * What befalls a fleet, in under a minute. Answers with the most fetches that the identity provider
+ * The life of a fleet, in under a minute. Returns the most fetches that the identity provider
  * should have seen.
  */
 export async function play(fleet: Fleet, traffic: Traffic, timeline: Timeline): Promise<number> {

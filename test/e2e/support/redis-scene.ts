@@ -90,7 +90,7 @@ export class RedisScene implements AsyncDisposable {
     await this.plantBy(async (name) => this.redis.run('SET', name, value));
   }
 
-  /** The same with something that Redis refuses to read as text. */
+  /** The same with a value that Redis does not read as text. */
   async plantList(): Promise<void> {
     const script = "redis.call('DEL', KEYS[1]); return redis.call('LPUSH', KEYS[1], 'junk')";
     await this.plantBy(async (name) => this.redis.run('EVAL', script, '1', name));

@@ -8,7 +8,7 @@ import { BARS } from './bars.mjs';
  * @returns one verdict for each bar of those measures; `value` is undefined where something that it
  * compares was not measured
  */
-export function judge(measured, bars = BARS) {
+export function evaluate(measured, bars = BARS) {
   return bars
     .filter(({ measure }) => measure in measured)
     .map((bar) => {

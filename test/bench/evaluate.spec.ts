@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BARS } from '../../bench/report/bars.mjs';
-import { judge } from '../../bench/report/judge.mjs';
+import { evaluate } from '../../bench/report/evaluate.mjs';
 import type { Bar, Row } from '../../bench/report/results.mjs';
 
 function row(contender: string, samples: number[], { group = 'RS256' } = {}): Row {
@@ -28,7 +28,7 @@ describe('what must hold', () => {
     [[19, 19, 19], 1.9, false],
   ])('compares ratios: a rival at %j is %d times ours', (samples, value, holds) => {
     const rows = [row('rival', samples), row('nestjs-jwks', [10, 10, 10])];
-    const [verdict] = judge({ verify: { rows } }, [twice]);
+    const [verdict] = evaluate({ verify: { rows } }, [twice]);
     expect(verdict).toMatchObject({ value, holds });
     expect(verdict?.beside.map(({ title, median }) => [title, median])).toEqual([
       ['The nestjs-jwks', 10],
@@ -41,19 +41,19 @@ describe('what must hold', () => {
     [10.1, false],
   ])('takes a figure by itself, the rivals’ beside it: %d', (own, holds) => {
     const rows = [row('rival', [50]), row('nestjs-jwks', [own]), row('elsewhere', [1], { group: 'ES256' })];
-    const [verdict] = judge({ verify: { rows } }, [cheap]);
+    const [verdict] = evaluate({ verify: { rows } }, [cheap]);
     expect(verdict).toMatchObject({ value: own, holds });
     expect(verdict?.beside.map(({ title }) => title)).toEqual(['The nestjs-jwks', 'The rival']);
   });
 
   it('does not hold where one side was not measured', () => {
-    const [verdict] = judge({ verify: { rows: [row('nestjs-jwks', [10])] } }, [twice]);
+    const [verdict] = evaluate({ verify: { rows: [row('nestjs-jwks', [10])] } }, [twice]);
     expect(verdict?.holds).toBe(false);
     expect(verdict?.value).toBeUndefined();
   });
 
   it('says nothing of measures that were not run', () => {
-    expect(judge({}, [twice, cheap])).toEqual([]);
+    expect(evaluate({}, [twice, cheap])).toEqual([]);
   });
 
   it('has bars under names of their own', () => {
