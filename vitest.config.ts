@@ -7,6 +7,7 @@ export default defineConfig({
   oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
   resolve: {
     alias: [
+      { find: /^nestjs-jwks\/endpoint$/, replacement: lib('endpoint/index.ts') },
       { find: /^nestjs-jwks\/testing$/, replacement: lib('testing/index.ts') },
       { find: /^nestjs-jwks$/, replacement: lib('index.ts') },
     ],

@@ -14,7 +14,8 @@ const LAYERS: Record<string, readonly string[]> = {
   client: ['core', 'keys', 'sources', 'cache', 'tokens', 'options'],
   telemetry: ['core'],
   auth: ['core', 'keys', 'sources', 'cache', 'tokens', 'client', 'jwks.service'],
-  testing: ['core'],
+  endpoint: ['core', 'keys', 'sources', 'options', 'client', 'jwks.service'],
+  testing: ['core', 'endpoint'],
   'jwks.module-definition': ['options'],
   'jwks.service': ['core', 'keys', 'sources', 'cache', 'tokens', 'options', 'client', 'jwks.module-definition'],
 };
@@ -145,7 +146,7 @@ describe('the architecture', () => {
 });
 
 describe('the public surface', () => {
-  const entries = ['lib/index.ts', 'lib/source.ts', 'lib/testing/index.ts'];
+  const entries = ['lib/index.ts', 'lib/source.ts', 'lib/endpoint/index.ts', 'lib/testing/index.ts'];
   const exported = entries.flatMap((entry) => publicNames(entry));
 
   it('is exported by name, types apart', () => {

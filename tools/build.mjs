@@ -17,13 +17,17 @@ try {
   cpSync(compiled, dist, { recursive: true, filter: (path) => !/\.js(\.map)?$/.test(path) });
   await build({
     absWorkingDir: root,
-    entryPoints: ['index.js', 'source.js', join('testing', 'index.js')].map((entry) => join(compiled, entry)),
+    entryPoints: ['index.js', 'source.js', 'endpoint/index.js', 'testing/index.js'].map((entry) =>
+      join(compiled, entry),
+    ),
     outdir: dist,
     outbase: compiled,
     chunkNames: 'shared-[hash]',
     bundle: true,
-    // Both entries must have the same classes.
+    // All entries must have the same classes.
     splitting: true,
+    // A class with decorators is renamed otherwise: Nest's logs would name "JwksModule2".
+    keepNames: true,
     format: 'esm',
     platform: 'node',
     packages: 'external',

@@ -83,17 +83,20 @@ function tsc(folder, project) {
 
 /** Both ways in, by name, and not two copies of the classes. */
 function loadBothWays(folder) {
-  for (const entry of ['nestjs-jwks', 'nestjs-jwks/source', 'nestjs-jwks/testing']) {
+  for (const subpath of ['', '/source', '/endpoint', '/testing']) {
+    const entry = `nestjs-jwks${subpath}`;
     const script = `
       const required = require('${entry}');
       import('${entry}').then((imported) => {
         const names = Object.keys(imported).filter((name) => name !== 'default' && name !== 'module.exports');
         for (const name of names) if (required[name] !== imported[name]) throw new Error(name + ' is there twice');
+        const isClass = (value) => typeof value === 'function' && /^class /.test(Function.prototype.toString.call(value));
+        for (const name of names) if (isClass(imported[name]) && imported[name].name !== name) throw new Error(name + ' has another name');
         console.log(names.sort().join());
       });`;
     writeFileSync(join(folder, 'load.cjs'), script);
     const names = must(process.execPath, ['load.cjs'], { cwd: folder }).stdout.trim().split(',');
-    assert.deepEqual(names, valueExports(entry === 'nestjs-jwks' ? 'lib/index.ts' : 'lib/testing/index.ts'));
+    assert.deepEqual(names, valueExports(subpath === '/source' ? 'lib/source.ts' : `lib${subpath}/index.ts`));
   }
   const { stdout } = must(process.execPath, ['-p', "require('nestjs-jwks/package.json').version"], { cwd: folder });
   assert.equal(stdout.trim(), manifest.version);

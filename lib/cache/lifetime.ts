@@ -55,7 +55,7 @@ const JITTER = 0.1;
 
 /** @internal */
 export function lifetimeOf(hints: FreshnessHints | undefined, policy: LifetimePolicy, arrival: Arrival): Lifetime {
-  const said = policy.respectHeaders ? (hints ?? {}) : staticHints(hints);
+  const said = policy.respectHeaders || hints?.isLocal ? (hints ?? {}) : staticHints(hints);
   const fresh = freshness(said, policy);
   const freshUntil = arrival.now + fresh;
   return {
@@ -71,8 +71,8 @@ function staticHints(hints: FreshnessHints | undefined): FreshnessHints {
   return hints?.maxAge === Number.POSITIVE_INFINITY ? { maxAge: hints.maxAge } : {};
 }
 
-function freshness({ maxAge, noStore }: FreshnessHints, policy: LifetimePolicy): number {
-  if (maxAge === Number.POSITIVE_INFINITY) return maxAge;
+function freshness({ maxAge, noStore, isLocal }: FreshnessHints, policy: LifetimePolicy): number {
+  if (maxAge === Number.POSITIVE_INFINITY || (isLocal && maxAge !== undefined && maxAge >= 0)) return maxAge;
   if (noStore) return policy.minTtl;
   if (maxAge === undefined || Number.isNaN(maxAge)) return policy.ttl;
   return Math.min(policy.maxTtl, Math.max(policy.minTtl, maxAge));

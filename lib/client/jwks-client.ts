@@ -22,6 +22,13 @@ export interface RefreshOptions {
   refresh?: boolean;
 }
 
+/** Durations in milliseconds; `freshFor` is 0 or less for a set that is stale. @internal */
+export interface ServedJwkSet {
+  readonly set: JwkSet;
+  readonly freshFor: number;
+  readonly servesFor: number;
+}
+
 /**
  * The keys of one issuer, without Nest.
  *
@@ -104,6 +111,23 @@ export class JwksClient {
   getJwkSet(options?: RefreshOptions): Promise<JwkSet> {
     return this.use(({ keys }) => {
       return options?.refresh ? keys.refresh({ seen: keys.current(), trigger: 'requested' }) : keys.get();
+    });
+  }
+
+  /**
+   * The set that `getJwkSet()` returns, with how long it stays fresh and how long it may serve, for
+   * publishing it. Infinite for a static set; 0 if nothing is cached.
+   *
+   * @internal
+   */
+  getServedSet(): Promise<ServedJwkSet> {
+    return this.use(async ({ keys }) => {
+      const set = await keys.get();
+      const { state, freshUntil = Number.POSITIVE_INFINITY, staleUntil = freshUntil } = keys.status();
+      const now = this.runtime.clock.now();
+      return state === 'empty'
+        ? { set, freshFor: 0, servesFor: 0 }
+        : { set, freshFor: freshUntil - now, servesFor: staleUntil - now };
     });
   }
 

@@ -17,6 +17,8 @@ export interface FreshnessHints {
   readonly staleIfError?: number;
   /** `must-revalidate`: must not serve past its freshness (RFC 9111 section 5.2.2.2). */
   readonly mustRevalidate?: boolean;
+  /** `true`: asking costs nothing, so that `maxAge` counts as it is, whatever `cache` says of the freshness of sets. */
+  readonly isLocal?: boolean;
 }
 
 /** What a conditional request needs (RFC 9110 section 8.8). @publicApi */

@@ -1,3 +1,4 @@
+export { assertKeyRingStore } from './key-ring-store-contract.js';
 export { provideTestIssuer, TestIssuerModule } from './provide-test-issuer.js';
 export { TestIssuer } from './test-issuer.js';
 export type { RecordedRequest } from './issuer-server.js';

@@ -7,7 +7,7 @@ export interface SignOptions {
   /**
    * Signature algorithm. By default the issuer's current one; another one takes the newest
    * published key of that algorithm. `'none'` makes an unsecured token (RFC 7519 section 6), which
-   * nobody should accept.
+   * an API must reject.
    */
   alg?: string;
   /**
@@ -41,7 +41,7 @@ export interface TokenParts {
   readonly header: Record<string, unknown> | undefined;
 }
 
-/** The claims in full: `exp` counts from `iat`, whoever set that. @internal */
+/** The claims in full: `exp` counts from `iat`. @internal */
 export function completeClaims(
   defaults: TestClaims & { iat: number },
   claims: TestClaims,

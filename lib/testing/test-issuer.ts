@@ -102,7 +102,7 @@ export class TestIssuer implements AsyncDisposable {
     });
   }
 
-  /** Publishes a new key and signs with it from now on. Answers with its kid. */
+  /** Publishes a new key and signs with it from now on. Returns its kid. */
   async rotate(options: RotateOptions = {}): Promise<string> {
     return (await this.ring.rotate(options)).kid;
   }
@@ -121,7 +121,7 @@ export class TestIssuer implements AsyncDisposable {
   }
 
   /**
-   * Refuses connections, and resets those that are open, until {@link TestIssuer.up} or another
+   * Rejects connections, and resets those that are open, until {@link TestIssuer.up} or another
    * mode.
    */
   down(): Promise<void> {
@@ -144,7 +144,7 @@ export class TestIssuer implements AsyncDisposable {
     await this.server.behave({ kind: 'fixed', reply: { status: 200, headers: { 'content-type': type }, body: text } });
   }
 
-  /** Answers with this status to everything; `headers` such as `{ 'retry-after': '5' }`. */
+  /** Answers every request with this status; `headers` such as `{ 'retry-after': '5' }`. */
   async status(code: number, headers: Record<string, string> = {}): Promise<void> {
     await this.server.behave({ kind: 'fixed', reply: problem(code, headers) });
   }
@@ -157,7 +157,7 @@ export class TestIssuer implements AsyncDisposable {
     await this.server.behave({ kind: 'up' });
   }
 
-  /** What the server was asked, oldest first. Refused connections leave no trace. */
+  /** The requests that the server received, oldest first. Rejected connections leave no trace. */
   get requests(): readonly RecordedRequest[] {
     return this.server.requests;
   }

@@ -60,6 +60,15 @@ describe('lifetimeOf', () => {
     expect(fresh(said)).toBe(expected);
   });
 
+  it('takes the maxAge of a local source as it is', () => {
+    for (const respectHeaders of [true, false]) {
+      for (const maxAge of [0, 1_500, 90 * MINUTE])
+        expect(fresh({ maxAge, isLocal: true }, { respectHeaders })).toBe(maxAge);
+      for (const maxAge of [-1, Number.NaN])
+        expect(fresh({ maxAge, isLocal: true }, { respectHeaders })).toBeGreaterThan(0);
+    }
+  });
+
   it('ignores what an answer says where headers are not respected', () => {
     const ignoring = { respectHeaders: false };
     expect(fresh({ maxAge: 5 * MINUTE, noStore: true }, ignoring)).toBe(10 * MINUTE);

@@ -20,7 +20,7 @@ describe('the examples of the documentation', () => {
     const languages = documentationPages().flatMap(({ path, text }) =>
       [...text.matchAll(/^```(\w*)\n[^]*?^```$/gm)].map(([, language]) => `${path}: ${language}`),
     );
-    expect(languages.filter((each) => !/: (ts|sh|json|mermaid|)$/.test(each))).toEqual([]);
+    expect(languages.filter((each) => !/: (ts|sh|json|mermaid|nginx|yaml|)$/.test(each))).toEqual([]);
   });
 
   it('are valid where they are JSON', () => {

@@ -34,7 +34,20 @@ import {
   type VerifiedToken,
 } from 'nestjs-jwks';
 import type { JwkSetSource } from 'nestjs-jwks/source';
-import { provideTestIssuer, TestIssuer, type SignOptions } from 'nestjs-jwks/testing';
+import {
+  encryptedKeyRingStore,
+  fileKeyRingStore,
+  JwksEndpointModule,
+  JwksKeyRing,
+  JwksSigner,
+  memoryKeyRingStore,
+  redisKeyRingStore,
+  type JwksEndpointOptions,
+  type JwksEndpointOptionsFactory,
+  type JwksKeyRingEvent,
+  type KeyRingStore,
+} from 'nestjs-jwks/endpoint';
+import { assertKeyRingStore, provideTestIssuer, TestIssuer, type SignOptions } from 'nestjs-jwks/testing';
 import type { Observable } from 'rxjs';
 
 interface OrderClaims {
@@ -156,6 +169,63 @@ const mounted: JwkSetSource = {
   ],
 })
 export class AppModule {}
+
+/** A client of node-redis, and one of ioredis, as far as a ring uses them. */
+declare const nodeRedis: {
+  EVAL: () => void;
+  get(key: string): Promise<string | null>;
+  eval(script: string, options?: { keys?: string[]; arguments?: string[] }): Promise<unknown>;
+};
+declare const ioRedis: {
+  get(key: string): Promise<string | null>;
+  eval(script: string, keys: number | string, ...args: (string | number)[]): Promise<unknown>;
+};
+
+const encryption = { encryptionKey: 'k'.repeat(43) };
+
+@Injectable()
+export class Publishing implements JwksEndpointOptionsFactory {
+  createJwksEndpointOptions(): JwksEndpointOptions {
+    return {
+      issuer,
+      keys: { store: fileKeyRingStore('/var/lib/keys', encryption) },
+      cors: ['https://app.example.com'],
+    };
+  }
+}
+
+@Module({
+  imports: [
+    JwksEndpointModule.forRoot({ issuer, keys: { store: redisKeyRingStore(nodeRedis, { key: 'a', ...encryption }) } }),
+    JwksEndpointModule.forRoot({ keys: { store: redisKeyRingStore(ioRedis, { key: 'a', ...encryption }) } }),
+    JwksEndpointModule.forRoot({ mirror: true, maxAge: '5m', cors: '*', isGlobal: false }),
+    JwksEndpointModule.forRoot({ keys: ['pem', { kty: 'EC' }] }),
+    JwksEndpointModule.forRoot({ keys: async () => [] }),
+    JwksEndpointModule.forRootAsync({ useClass: Publishing }),
+    JwksModule.forRootAsync({
+      inject: [JwksKeyRing],
+      useFactory: (ring: JwksKeyRing) => ({ issuer, audience, source: ring.source() }),
+    }),
+  ],
+})
+export class BillingModule {
+  constructor(
+    private readonly signer: JwksSigner,
+    private readonly ring: JwksKeyRing,
+  ) {}
+
+  async work(): Promise<string> {
+    this.ring.events$.subscribe((event: JwksKeyRingEvent) => event.kid);
+    await this.ring.rotate();
+    for (const { kid, state } of this.ring.status().keys) if (state === 'next') await this.ring.revoke(kid);
+    return this.signer.sign({ sub: 'billing' }, { audience, expiresIn: '5m', type: 'at+jwt' });
+  }
+}
+
+export async function keepsRings(store: KeyRingStore): Promise<void> {
+  await assertKeyRingStore(() => encryptedKeyRingStore(store, encryption));
+  await assertKeyRingStore(memoryKeyRingStore);
+}
 
 export function tell(event: JwksEvent): string {
   switch (event.type) {

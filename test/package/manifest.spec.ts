@@ -30,7 +30,7 @@ describe('package.json', () => {
   it('can be imported, and required: every entry has `types` and `default`', () => {
     const { './package.json': itself, ...entries } = manifest.exports;
     expect(itself).toBe('./package.json');
-    expect(Object.keys(entries)).toEqual(['.', './source', './testing']);
+    expect(Object.keys(entries)).toEqual(['.', './source', './endpoint', './testing']);
     for (const entry of Object.values(entries)) expect(Object.keys(entry)).toEqual(['types', 'default']);
   });
 
