@@ -9,6 +9,9 @@ export default defineConfig({
     alias: [
       { find: /^nestjs-jwks\/endpoint$/, replacement: lib('endpoint/index.ts') },
       { find: /^nestjs-jwks\/testing$/, replacement: lib('testing/index.ts') },
+      { find: /^nestjs-jwks\/terminus$/, replacement: lib('terminus/index.ts') },
+      { find: /^nestjs-jwks\/prometheus$/, replacement: lib('prometheus.ts') },
+      { find: /^nestjs-jwks\/inspect$/, replacement: lib('inspect.ts') },
       { find: /^nestjs-jwks$/, replacement: lib('index.ts') },
     ],
   },

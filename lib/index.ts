@@ -33,10 +33,12 @@ export type { Authentication } from './auth/verification.js';
 export type { ClaimsSchema } from './auth/claims-schema.js';
 export type { AuthenticatedOptions } from './auth/route-options.js';
 export type { JwksStatus } from './client/issuer-chain.js';
+export type { JwksTokenCounters } from './client/token-tally.js';
 export type { AnyJwksError, JwksErrorCode } from './core/errors.js';
 export type { JwksEvent } from './core/events.js';
 export type { JwksCacheOptions, JwksRefetchLimitOptions } from './options/cache-options.js';
 export type { JwksHttpOptions } from './options/http-options.js';
+export type { JwksMetricsOptions } from './options/metrics-options.js';
 export type {
   JwksFailoverSource,
   JwksIssuerConfig,

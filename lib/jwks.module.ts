@@ -20,6 +20,7 @@ import {
 import { JwksService } from './jwks.service.js';
 import type { JwksModuleOptions } from './options/jwks-options.js';
 import { logEvents } from './telemetry/log-events.js';
+import { exportToOpenTelemetry } from './telemetry/opentelemetry.js';
 
 const providers: Provider[] = [
   {
@@ -46,6 +47,7 @@ const providers: Provider[] = [
 @Module({ providers, exports: [JwksService, JwksAuthGuard, JwksStrategy] })
 export class JwksModule extends ConfigurableModuleClass implements OnModuleInit, OnApplicationShutdown {
   private endLogs: (() => void) | undefined;
+  private endMetrics: (() => void) | undefined;
 
   /** @internal */
   constructor(@Inject(JwksRuntime) private readonly runtime: JwksRuntime) {
@@ -73,6 +75,7 @@ export class JwksModule extends ConfigurableModuleClass implements OnModuleInit,
 
   /** Loads the sets, as `prefetch` says. */
   async onModuleInit(): Promise<void> {
+    this.endMetrics = await this.exportMetrics();
     this.endLogs = logEvents(this.runtime.channels, this.runtime.clock, new Logger(JwksModule.name));
     const { prefetch } = this.runtime.settings;
     if (prefetch === 'required') await this.prefetchOrFail();
@@ -85,6 +88,14 @@ export class JwksModule extends ConfigurableModuleClass implements OnModuleInit,
   async onApplicationShutdown(): Promise<void> {
     await this.runtime.close();
     this.endLogs?.();
+    this.endMetrics?.();
+  }
+
+  /** Without the package there is nobody to export to. */
+  private async exportMetrics(): Promise<(() => void) | undefined> {
+    if (!this.runtime.settings.metrics) return undefined;
+    const api = await import('@opentelemetry/api').catch(() => undefined);
+    return api && exportToOpenTelemetry(api, this.runtime.telemetry);
   }
 
   /** Nest calls no shutdown hook of an application that did not start. */

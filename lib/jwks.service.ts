@@ -5,9 +5,11 @@ import type { JwksStatus } from './client/issuer-chain.js';
 import { JwksClient, type RefreshOptions } from './client/jwks-client.js';
 import type { JwksRuntime, RuntimeSettings } from './client/jwks-runtime.js';
 import { secretOrKeyProvider, type SecretOrKeyProvider } from './client/secret-or-key-provider.js';
+import { wait } from './core/clock.js';
 import type { TokenError } from './core/errors.js';
 import type { JwksEvent } from './core/events.js';
 import type { MaybePromise } from './core/maybe-promise.js';
+import type { TelemetrySource } from './core/telemetry-source.js';
 import type { JwkSet } from './keys/jwk-set.js';
 import type { SigningKey } from './keys/signing-key.js';
 import type { JwksVerifyOptions } from './options/verify-options.js';
@@ -27,11 +29,14 @@ export class JwksService {
   readonly events$: Observable<JwksEvent>;
   /** What the guard and the strategy heed. @internal */
   readonly settings: RuntimeSettings;
+  /** What exporters of metrics read. @internal */
+  readonly telemetry: TelemetrySource;
 
   /** Made by the module. @internal */
   constructor(private readonly runtime: JwksRuntime) {
     this.events$ = runtime.events$;
     this.settings = runtime.settings;
+    this.telemetry = runtime.telemetry;
   }
 
   /**
@@ -106,7 +111,7 @@ export class JwksService {
    * function finds, the ones in use.
    */
   status(): JwksStatus[] {
-    return this.runtime.issuers.all().map((chain) => chain.status());
+    return this.runtime.status();
   }
 
   /**
@@ -120,7 +125,26 @@ export class JwksService {
   }
 
   /** Tells of a refusal that never reached `authenticate`, or that came after it. @internal */
-  report(error: TokenError): void {
-    this.runtime.authenticator.report(error);
+  report(error: TokenError, issuer?: string): void {
+    this.runtime.authenticator.report(error, issuer);
+  }
+
+  /**
+   * Starts a refresh of each set that is stale or missing, within its backoff, and waits for it,
+   * but no longer than `patience` milliseconds. Issuers that a function returned take part only by
+   * name: idle ones need no keys. Returns what `status` says then. @internal
+   */
+  async refreshUnlessFresh(issuer: string | undefined, patience: number): Promise<JwksStatus[]> {
+    const { issuers, clock } = this.runtime;
+    const configured = issuers.isDynamic ? [] : issuers.all();
+    const chains = issuer === undefined ? configured : [await issuers.named(issuer)];
+    const due = chains.filter(({ keys }) => !['fresh', 'refresh-due'].includes(keys.status().state));
+    if (due.length > 0) {
+      const waiting = new AbortController();
+      const refreshed = Promise.allSettled(due.map(({ keys }) => keys.prefetch()));
+      await Promise.race([refreshed, wait(clock, patience, waiting.signal).catch(() => undefined)]);
+      waiting.abort();
+    }
+    return chains.map((chain) => chain.status(this.runtime.untrusted));
   }
 }

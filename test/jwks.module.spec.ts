@@ -299,7 +299,7 @@ describe('logs', () => {
     const text = lines.join('\n');
     expect(text).toContain(`Keys of "${issuer.issuer}" could not be loaded`);
     expect(text).toContain(`Keys of "${issuer.issuer}" can be had again`);
-    expect(text).toContain('[signature_invalid]');
+    expect(text).toContain('1 signature_invalid: ');
     expect(text).not.toContain(token.split('.')[1]);
   });
 });

@@ -2,11 +2,15 @@
 // TypeScript compiles; then the modules of each entry become one file, since a hundred small ones
 // take twice as long to load.
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { build } from 'esbuild';
-import { root, run, tsc } from './run.mjs';
+import { manifest, root, run, tsc } from './run.mjs';
 
 const dist = join(root, 'dist');
+const entries = [
+  ...Object.values(manifest.exports).flatMap((entry) => entry.default ?? []),
+  ...Object.values(manifest.bin),
+];
 const cache = join(root, 'node_modules', '.cache');
 mkdirSync(cache, { recursive: true });
 const compiled = mkdtempSync(join(cache, 'build-'));
@@ -17,9 +21,7 @@ try {
   cpSync(compiled, dist, { recursive: true, filter: (path) => !/\.js(\.map)?$/.test(path) });
   await build({
     absWorkingDir: root,
-    entryPoints: ['index.js', 'source.js', 'endpoint/index.js', 'testing/index.js'].map((entry) =>
-      join(compiled, entry),
-    ),
+    entryPoints: entries.map((entry) => join(compiled, relative('dist', entry))),
     outdir: dist,
     outbase: compiled,
     chunkNames: 'shared-[hash]',

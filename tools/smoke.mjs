@@ -35,6 +35,10 @@ async function main() {
 async function onNest(major, folder, tarball) {
   await check(`Nest ${major}: installs`, () => install(major, folder, tarball));
   await check(`Nest ${major}: ESM import and CommonJS require give the same`, () => loadBothWays(folder));
+  await check(`Nest ${major}: inspect and its command load without optional peers`, () => {
+    must(process.execPath, ['--input-type=module', '-e', "import 'nestjs-jwks/inspect'"], { cwd: folder });
+    must(join(folder, 'node_modules/.bin/nestjs-jwks'), ['--help'], { cwd: folder });
+  });
   await check(`Nest ${major}: a consumer type-checks, skipLibCheck off`, () => {
     copyFileSync(join(root, 'test/package/consumer.ts'), join(folder, 'types', 'consumer.ts'));
     assert.equal(tsc(folder, 'types').output, '');

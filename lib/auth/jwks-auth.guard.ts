@@ -189,12 +189,12 @@ export class JwksAuthGuard implements CanActivate {
     try {
       authorization = this.authorize(authentication, options, context);
     } catch (error) {
-      throw this.reported(error);
+      throw this.reported(error, authentication);
     }
     return isPromise(authorization)
       ? authorization.then(
           () => this.attachAndRemember(token, authentication, context),
-          (error: unknown) => Promise.reject(this.reported(error)),
+          (error: unknown) => Promise.reject(this.reported(error, authentication)),
         )
       : this.attachAndRemember(token, authentication, context);
   }
@@ -208,8 +208,8 @@ export class JwksAuthGuard implements CanActivate {
   /**
    * Tells the service of a refusal that it had no part in; those of `verify` it has told already.
    */
-  private reported<E>(error: E): E {
-    if (error instanceof TokenError) this.jwks.report(error);
+  private reported<E>(error: E, authentication?: Authentication): E {
+    if (error instanceof TokenError) this.jwks.report(error, authentication?.token.issuer);
     return error;
   }
 }

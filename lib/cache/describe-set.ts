@@ -18,6 +18,7 @@ export function describeSet(state: JwkSetState, { held, fault, counters, clock }
   const keys = held ? [...held.set] : [];
   return {
     state,
+    keys: keys.length,
     kids: keys.flatMap((key) => key.kid ?? []),
     algs: [...new Set(keys.flatMap((key) => key.alg ?? []))],
     ...(held && finite(wallTimes(held.lifetime, moment))),

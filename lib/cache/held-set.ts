@@ -14,6 +14,8 @@ export interface CachedJwkSet extends PreviousAnswer {
    * processes.
    */
   readonly stamp: number;
+  /** Milliseconds by which the source's clock is ahead, where it said. */
+  readonly clockOffset?: number | undefined;
 }
 
 /**

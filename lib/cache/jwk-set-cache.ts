@@ -7,7 +7,7 @@ import type { JwkSetSource } from '../sources/jwk-set-source.js';
 import { describeSet } from './describe-set.js';
 import { FailureBackoff } from './failure-backoff.js';
 import { StoreCoordinator } from './fleet.js';
-import { CurrentJwkSet } from './held-set.js';
+import { CurrentJwkSet, type CachedJwkSet } from './held-set.js';
 import type { JwkSetStore } from './jwk-set-store.js';
 import { StaleWhileRevalidate } from './kept-set.js';
 import type { KeyLookup, KeyLookupStatus, RefreshRequest } from './key-lookup.js';
@@ -83,6 +83,10 @@ export class JwkSetCache implements KeyLookup {
 
   current(): JwkSet | undefined {
     return this.served.current();
+  }
+
+  peek(): CachedJwkSet | undefined {
+    return this.currentSet.value;
   }
 
   async get(): Promise<JwkSet> {

@@ -66,7 +66,20 @@ export class StaleWhileRevalidate {
   /** The set; waits where its state asks for that. Rejects with a SourceError. */
   async getOrLoad(trigger: RefreshCause): Promise<JwkSet> {
     if (this.closed) throw this.closed;
-    return this.current() ?? (this.state === 'stale' ? this.waitForRefresh() : this.load(trigger));
+    return this.current() ?? (this.state === 'stale' ? this.waitForRefresh() : this.loadOrExpire(trigger));
+  }
+
+  /**
+   * What once served ends with the first caller that gets nothing: a quiet process must not raise
+   * an alarm that its first load ends.
+   */
+  private async loadOrExpire(trigger: RefreshCause): Promise<JwkSet> {
+    try {
+      return await this.load(trigger);
+    } catch (error) {
+      if (this.state === 'expired' && !this.closed) this.parts.reporter.expired();
+      throw error;
+    }
   }
 
   /** One attempt that asks the source, whatever is held or stored and however lately it failed. */

@@ -21,6 +21,10 @@ export interface KeyLookup {
    * of a set that is due for a refresh.
    */
   current(): JwkSet | undefined;
+  /**
+   * The set, whatever its state, with the clock offset that its source reported. Starts nothing.
+   */
+  peek(): { readonly set: JwkSet; readonly clockOffset?: number | undefined } | undefined;
   /** The set; waits where its state asks for that. Rejects with a SourceError. */
   get(): Promise<JwkSet>;
   /**
@@ -75,6 +79,8 @@ export interface JwkSetCounters {
  */
 export interface KeyLookupStatus {
   readonly state: JwkSetState;
+  /** How many keys are held, with a kid or without. */
+  readonly keys: number;
   readonly kids: readonly string[];
   readonly algs: readonly string[];
   readonly fetchedAt?: number;

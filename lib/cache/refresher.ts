@@ -118,7 +118,8 @@ export class Refresher {
   }
 
   private inTime<T>(delay: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const reason = () => new JwksConnectionError(`Loading the JWK Set timed out after ${Math.round(delay)} ms`);
+    const name = this.parts.source.name ?? 'the JWK Set';
+    const reason = () => new JwksConnectionError(`Loading ${name} timed out after ${Math.round(delay)} ms`);
     return withDeadline({ clock: this.parts.clock, delay, parent: this.closing.signal, reason }, work);
   }
 
@@ -154,14 +155,19 @@ export class Refresher {
     reporter.counters.fetches += 1;
     // An answer that only confirms what is held can't bring the key that a token asks for.
     const conditional = !reload || trigger === 'requested';
-    const answer = checked(await source.load({ signal, reload, previous: conditional ? previous : undefined }));
+    const request = { signal, reload, previous: conditional ? previous : undefined };
+    const answer = await reporter.traced(trigger, async () => checked(await source.load(request)));
     // What comes after the end of its flight is dropped: a newer answer may have come since.
     signal.throwIfAborted();
     backoff.succeeded();
     if (!answer.notModified) reporter.answered(answer.set);
     const arrival = { startedAt: began.monotonic, now: clock.monotonic(), jitter: this.parts.random() };
     const lifetime = lifetimeOf(answer.hints, this.settings, arrival);
-    const set = currentSet.accept({ ...validated(answer, previous), lifetime, stamp }, 'source', startedAt);
+    const set = currentSet.accept(
+      { ...validated(answer, previous), lifetime, stamp, clockOffset: answer.clockOffset },
+      'source',
+      startedAt,
+    );
     void coordinator?.publish(answer.hints?.noStore === true && this.settings.respectHeaders);
     return set;
   }

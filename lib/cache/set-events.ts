@@ -1,6 +1,7 @@
 import type { SourceError } from '../core/errors.js';
 import { safeText, type JwksEvents, type RefreshCause } from '../core/events.js';
 import type { JwkSet } from '../keys/jwk-set.js';
+import type { SourceAnswer } from '../sources/jwk-set-source.js';
 import type { JwkSetCounters } from './key-lookup.js';
 
 /** @internal */
@@ -35,6 +36,7 @@ export class SetReporter {
     storeFailures: 0,
   };
   private reportedStale = false;
+  private toldExpired = false;
   private dropped = '[]';
   private skipsReportedUntil = { budget: Number.NEGATIVE_INFINITY, backoff: Number.NEGATIVE_INFINITY };
 
@@ -45,6 +47,7 @@ export class SetReporter {
 
   accepted({ from, set, previous, duration }: Acceptance): void {
     this.reportedStale = false;
+    this.toldExpired = false;
     const changes = previous && previous !== set ? set.changesSince(previous) : undefined;
     const rotated = changes !== undefined && changes.added.length + changes.removed.length > 0;
     if (rotated) this.counters.rotations += 1;
@@ -97,5 +100,21 @@ export class SetReporter {
     if (this.reportedStale || !this.events.observed) return;
     this.reportedStale = true;
     this.events.emit({ type: 'set.stale', issuer: this.issuer, timeLeft });
+  }
+
+  /** Emits once from the end of a set's service to the next accepted set. */
+  expired(): void {
+    if (this.toldExpired || !this.events.observed) return;
+    this.toldExpired = true;
+    this.events.emit({ type: 'set.expired', issuer: this.issuer });
+  }
+
+  /** Runs a load inside a span, where loads are traced. */
+  traced(trigger: RefreshCause, load: () => Promise<SourceAnswer>): Promise<SourceAnswer> {
+    const { tracer } = this.events;
+    if (!tracer) return load();
+    return tracer.trace({ issuer: this.issuer, trigger }, load, ({ notModified }) =>
+      notModified ? 'unchanged' : 'loaded',
+    );
   }
 }

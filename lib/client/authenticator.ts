@@ -1,21 +1,31 @@
-import type { Clock } from '../core/clock.js';
-import { isJwksError, UnsupportedAlgorithmError, type TokenError } from '../core/errors.js';
-import { safeText } from '../core/events.js';
+import type { Diagnosis } from '../core/diagnosis.js';
+import { isJwksError, TokenError, UnsupportedAlgorithmError, type AnyJwksError } from '../core/errors.js';
 import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
 import type { SigningKey } from '../keys/signing-key.js';
 import type { JwksVerifyOptions } from '../options/verify-options.js';
-import { parseCompactJwt } from '../tokens/compact-jwt.js';
+import type { TokenRules } from '../tokens/claims.js';
+import { diagnose } from '../tokens/diagnosis.js';
+import type { JsonObject } from '../tokens/json-object.js';
+import { MAX_TOKEN_LENGTH, parseCompactJwt } from '../tokens/compact-jwt.js';
 import type { EventChannels } from './event-channels.js';
+import type { TrustedIssuer } from './issuer-chain.js';
+import type { IssuerRegistry } from './issuers.js';
+import type { ModuleTelemetry } from './module-telemetry.js';
+import type { TokenTally } from './token-tally.js';
+import { TokenRejectedEvent } from './token-rejected-event.js';
 import { TokenJudge, type Authentication, type TokenCase, type TokenJudgeParts } from './token-judge.js';
 
 /** @internal */
 export interface AuthenticatorParts extends TokenJudgeParts {
   readonly channels: EventChannels;
-  readonly clock: Clock;
+  readonly telemetry: ModuleTelemetry;
+  readonly issuers: IssuerRegistry;
+  /** Counts tokens of no trusted issuer. */
+  readonly untrusted: TokenTally;
 }
 
 /** What may be told of a token that went no further. */
-type Progress = Partial<Pick<TokenCase, 'startedAt' | 'jwt' | 'issuer'>>;
+type Progress = Partial<Pick<TokenCase, 'token' | 'options' | 'startedAt' | 'jwt' | 'trustedIssuer'>>;
 
 /**
  * Has tokens judged, and tells of it.
@@ -31,19 +41,30 @@ export class Authenticator {
 
   /**
    * At once where nothing has to be waited for, as for most tokens that were verified before; what
-   * it then refuses is thrown. `connection` is what brought the token.
+   * it then rejects is thrown. `connection` is what brought the token.
    */
   authenticate(token: string, options?: JwksVerifyOptions, connection?: object): MaybePromise<Authentication> {
-    const { verified, rejected } = this.parts.channels;
-    const isWatched = verified.observed || rejected.observed;
-    const startedAt = isWatched ? this.parts.clock.monotonic() : undefined;
-    const given: TokenCase = { token, options, connection, startedAt, jwt: undefined, issuer: undefined };
-    if (!isWatched) return this.tokens.judge(given);
+    const { channels, clock, telemetry } = this.parts;
+    // Who listens to accepted tokens is told how long each of them took; the log of rejected ones
+    // does not need it.
+    const isWatched = channels.verified.observed;
+    const isTimed = isWatched || telemetry.isRecording;
+    const startedAt = isWatched || (isTimed && telemetry.isTurn) ? clock.monotonic() : undefined;
+    const given: TokenCase = {
+      token,
+      options,
+      connection,
+      isTimed,
+      startedAt,
+      isKnown: false,
+      jwt: undefined,
+      trustedIssuer: undefined,
+    };
     try {
       const made = this.tokens.judge(given);
       return isPromise(made) ? this.awaited(made, given) : this.admitted(made, given);
     } catch (error) {
-      throw this.refused(error, given);
+      throw this.rejected(error, given);
     }
   }
 
@@ -60,9 +81,11 @@ export class Authenticator {
     }
   }
 
-  /** A refusal that somebody else decided upon. */
-  report(error: TokenError): void {
-    if (this.parts.channels.rejected.observed) this.tell(error, {});
+  /** A rejection that was decided upon elsewhere; `issuer`: of the token, where one was verified. */
+  report(error: TokenError, issuer?: string): void {
+    this.reject(error as AnyJwksError, {
+      trustedIssuer: issuer === undefined ? undefined : this.parts.issuers.known(issuer),
+    });
   }
 
   private async awaited(judging: Promise<Authentication>, given: TokenCase): Promise<Authentication> {
@@ -70,28 +93,59 @@ export class Authenticator {
     try {
       made = await judging;
     } catch (error) {
-      throw this.refused(error, given);
+      throw this.rejected(error, given);
     }
     return this.admitted(made, given);
   }
 
   private admitted(made: Authentication, given: TokenCase): Authentication {
-    const { verified } = this.parts.channels;
-    if (verified.observed)
-      verified.emit({ type: 'token.verified', issuer: given.issuer, duration: this.elapsed(given) });
+    const { channels, telemetry } = this.parts;
+    const { trustedIssuer, isKnown, startedAt } = given;
+    if (!trustedIssuer) return made;
+    const { tally } = trustedIssuer;
+    tally.accepted += 1;
+    if (isKnown) tally.untimed += 1;
+    if (startedAt === undefined) return made;
+    const duration = this.elapsed(given);
+    if (isKnown) telemetry.acceptedKnown(trustedIssuer.issuer, tally, duration);
+    else telemetry.accepted(trustedIssuer.issuer, duration);
+    if (channels.verified.observed)
+      channels.verified.emit({ type: 'token.verified', issuer: trustedIssuer.issuer, duration });
     return made;
   }
 
-  private refused(error: unknown, given: TokenCase): unknown {
-    if (this.parts.channels.rejected.observed && isJwksError(error)) this.tell(error, given);
+  private rejected(error: unknown, given: TokenCase): unknown {
+    if (isJwksError(error)) this.reject(error, given);
     return error;
   }
 
-  private tell(error: Pick<TokenError, 'code' | 'message'>, progress: Progress): void {
-    const { code, message } = error;
-    const reason = message + describe(progress.jwt);
+  /** Explains, counts and emits. */
+  private reject(error: AnyJwksError, progress: Progress): void {
+    const { channels, telemetry } = this.parts;
+    const { trustedIssuer } = progress;
+    const { code } = error;
+    if (error instanceof TokenError) error.explain(() => this.diagnose(error, progress));
+    (trustedIssuer?.tally ?? this.parts.untrusted).reject(code);
     const duration = this.elapsed(progress);
-    this.parts.channels.rejected.emit({ type: 'token.rejected', issuer: progress.issuer, duration, code, reason });
+    telemetry.rejected(trustedIssuer?.issuer, trustedIssuer !== undefined, duration, code);
+    if (!channels.rejected.observed) return;
+    const event = new TokenRejectedEvent(error, { issuer: trustedIssuer?.issuer, duration, jwt: progress.jwt });
+    // The log asks for few explanations; who else listens gets plain data.
+    channels.rejected.emit(channels.verified.observed ? event.toPlain() : event);
+  }
+
+  private diagnose(error: TokenError, { token, options, jwt, trustedIssuer }: Progress): Diagnosis {
+    const { clock, issuers } = this.parts;
+    return diagnose(error, {
+      token,
+      header: jwt?.header as JsonObject | undefined,
+      claims: jwt?.claims as JsonObject | undefined,
+      rules: jwt && trustedIssuer && rulesOf(trustedIssuer, jwt.issuer, options),
+      issuers: issuers.isDynamic ? undefined : issuers.all().flatMap(({ issuer }) => issuer ?? []),
+      ...trustedIssuer?.keys.peek(),
+      now: clock.now(),
+      maxTokenLength: MAX_TOKEN_LENGTH,
+    });
   }
 
   private elapsed({ startedAt }: Progress): number {
@@ -99,13 +153,15 @@ export class Authenticator {
   }
 }
 
-/** What a developer needs to find the token's issuer and key; nobody has verified it. */
-function describe(jwt: TokenCase['jwt']): string {
-  if (!jwt) return '';
-  const { kid, alg } = jwt.header;
-  const parts = { iss: jwt.issuer, kid, alg };
-  const told = Object.entries(parts).flatMap(([name, text]) =>
-    text === undefined ? [] : `${name} "${safeText(text)}"`,
-  );
-  return ` (${told.join(', ')})`;
+/** `undefined` where the options leave none for this issuer. */
+function rulesOf(
+  trustedIssuer: TrustedIssuer,
+  iss: string | undefined,
+  options: JwksVerifyOptions | undefined,
+): TokenRules | undefined {
+  try {
+    return trustedIssuer.rulesFor(iss, options);
+  } catch {
+    return undefined;
+  }
 }

@@ -4,6 +4,8 @@ import { namelessIssuer, type IssuerRegistry } from './issuers.js';
 
 /** One issuer, or the keys of one place whatever the issuer. @internal */
 export class SingleIssuer implements IssuerRegistry {
+  readonly isDynamic = false;
+
   constructor(private readonly trustedIssuer: TrustedIssuer) {}
 
   trusted(iss: string | undefined): TrustedIssuer {
@@ -14,6 +16,12 @@ export class SingleIssuer implements IssuerRegistry {
 
   named(issuer: string | undefined): TrustedIssuer {
     return issuer === undefined ? this.trustedIssuer : this.trusted(issuer);
+  }
+
+  known(issuer: string): TrustedIssuer | undefined {
+    return this.trustedIssuer.issuer === undefined || this.trustedIssuer.issuer === issuer
+      ? this.trustedIssuer
+      : undefined;
   }
 
   all(): readonly TrustedIssuer[] {
@@ -27,6 +35,7 @@ export class SingleIssuer implements IssuerRegistry {
 
 /** Several issuers. @internal */
 export class ListedIssuers implements IssuerRegistry {
+  readonly isDynamic = false;
   private readonly byName: ReadonlyMap<string | undefined, TrustedIssuer>;
 
   constructor(private readonly trustedIssuers: readonly TrustedIssuer[]) {
@@ -44,6 +53,10 @@ export class ListedIssuers implements IssuerRegistry {
     if (issuer !== undefined) return this.trusted(issuer);
     if (only && this.trustedIssuers.length === 1) return only;
     throw namelessIssuer();
+  }
+
+  known(issuer: string): TrustedIssuer | undefined {
+    return this.byName.get(issuer);
   }
 
   all(): readonly TrustedIssuer[] {

@@ -1,4 +1,4 @@
-import type { KeyLookup, KeyLookupStatus } from '../cache/key-lookup.js';
+import type { JwkSetCounters, KeyLookup, KeyLookupStatus } from '../cache/key-lookup.js';
 import { JwksConfigurationError, UntrustedIssuerError } from '../core/errors.js';
 import type { ResolvedIssuer } from '../options/resolve-issuer.js';
 import { resolveVerifyOptions, type JwksVerifyOptions } from '../options/verify-options.js';
@@ -6,6 +6,7 @@ import type { JwkSetSource } from '../sources/jwk-set-source.js';
 import type { TokenRules } from '../tokens/claims.js';
 import type { TokenVerifier } from '../tokens/token-verifier.js';
 import { isFrozen } from './fixed-options.js';
+import { TokenTally, type JwksTokenCounters } from './token-tally.js';
 
 /**
  * State of one issuer's keys: plain data for a log or a status page, no secrets.
@@ -15,6 +16,8 @@ import { isFrozen } from './fixed-options.js';
 export interface JwksStatus extends KeyLookupStatus {
   /** As configured; absent where none is. */
   readonly issuer?: string;
+  /** Tokens of this issuer since the start. */
+  readonly tokens: JwksTokenCounters;
 }
 
 /** @internal */
@@ -40,6 +43,7 @@ interface CallRules {
 export class TrustedIssuer {
   readonly keys: KeyLookup;
   readonly verifier: TokenVerifier;
+  readonly tally = new TokenTally();
   /** The rules without options: those of nearly every token. */
   private defaultRules: TokenRules | undefined;
   /** Those with options that never change: the ones of routes. */
@@ -85,9 +89,13 @@ export class TrustedIssuer {
     return callRules;
   }
 
-  status(): JwksStatus {
-    const { issuer } = this;
-    return { ...(issuer !== undefined && { issuer }), ...this.keys.status() };
+  status(untrusted: TokenTally): JwksStatus {
+    const { issuer, tally } = this;
+    return {
+      ...(issuer !== undefined && { issuer }),
+      ...this.keys.status(),
+      tokens: { accepted: tally.accepted, rejected: tally.rejected, untrusted: untrusted.rejected },
+    };
   }
 
   /**
@@ -102,10 +110,12 @@ export class TrustedIssuer {
     if (this.isRetired && this.users === 0) void this.close();
   }
 
-  /** Closes it once nobody uses it. */
-  retire(): void {
+  /** Closes it once nobody uses it. Returns its counters. */
+  retire(): JwkSetCounters {
     this.isRetired = true;
+    const { counters } = this.keys.status();
     if (this.users === 0) void this.close();
+    return counters;
   }
 
   /** Ends the fetch under way; later look-ups reject. */
@@ -123,8 +133,10 @@ export function idleStatus(issuer: string | undefined): JwksStatus {
   return {
     ...(issuer !== undefined && { issuer }),
     state: 'empty',
+    keys: 0,
     kids: [],
     algs: [],
     counters: { ...counters, ...others },
+    tokens: { accepted: 0, rejected: {}, untrusted: {} },
   };
 }

@@ -1,4 +1,5 @@
 import { JwksConfigurationError } from '../core/errors.js';
+import type { SampledCounters } from '../core/telemetry-source.js';
 import type { TrustedIssuer } from './issuer-chain.js';
 
 /**
@@ -15,6 +16,12 @@ export interface IssuerRegistry {
   trusted(iss: string | undefined): TrustedIssuer | Promise<TrustedIssuer>;
   /** The chain that an application names; it may leave the name out where there is only one. */
   named(issuer: string | undefined): TrustedIssuer | Promise<TrustedIssuer>;
+  /** One of {@link Issuers.all}. */
+  known(issuer: string): TrustedIssuer | undefined;
+  /** Whether a function decides which issuers are trusted. */
+  readonly isDynamic: boolean;
+  /** Counters of issuers that are no longer in use. */
+  readonly retired?: SampledCounters | undefined;
   /** Those that are known at the moment. */
   all(): readonly TrustedIssuer[];
   close(): Promise<void>;

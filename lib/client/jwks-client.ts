@@ -8,7 +8,7 @@ import type { SigningKey } from '../keys/signing-key.js';
 import type { JwksClientOptions } from '../options/jwks-options.js';
 import type { JwksVerifyOptions } from '../options/verify-options.js';
 import type { VerifiedToken } from '../tokens/verified-token.js';
-import { Authenticator } from './authenticator.js';
+import type { Authenticator } from './authenticator.js';
 import { idleStatus, type TrustedIssuer, type JwksStatus } from './issuer-chain.js';
 import { JwksRuntime } from './jwks-runtime.js';
 import { secretOrKeyProvider, type SecretOrKeyProvider } from './secret-or-key-provider.js';
@@ -146,10 +146,9 @@ export class JwksClient {
 
   /** State, kids, times and counters, as they are now. */
   status(): JwksStatus {
-    const trustedIssuers = this.runtime.issuers.all();
-    const trustedIssuer =
-      this.issuer === undefined ? trustedIssuers[0] : trustedIssuers.find(({ issuer }) => issuer === this.issuer);
-    return trustedIssuer?.status() ?? idleStatus(this.issuer);
+    const { issuers, untrusted } = this.runtime;
+    const trustedIssuer = this.issuer === undefined ? issuers.all()[0] : issuers.known(this.issuer);
+    return trustedIssuer?.status(untrusted) ?? idleStatus(this.issuer);
   }
 
   /**
@@ -173,11 +172,9 @@ export class JwksClient {
 
 /** Of the issuers that a module trusts, a client takes tokens of its own alone. */
 function authenticatorOf(runtime: JwksRuntime, issuer?: string): Authenticator {
-  const { authenticator, issuers, channels, clock, tokenCache: cache } = runtime;
-  if (issuer === undefined) return authenticator;
-  const trusted = (iss: string | undefined) => {
+  if (issuer === undefined) return runtime.authenticator;
+  return runtime.authenticatorFor((iss) => {
     if (iss !== issuer) throw new UntrustedIssuerError();
-    return issuers.trusted(iss);
-  };
-  return new Authenticator({ trusted, cache, channels, clock });
+    return runtime.issuers.trusted(iss);
+  });
 }

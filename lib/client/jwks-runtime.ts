@@ -2,21 +2,26 @@ import type { Observable } from 'rxjs';
 import { systemClock, type Clock } from '../core/clock.js';
 import type { JwksEvent } from '../core/events.js';
 import type { TokenExtractorRequest } from '../options/jwks-options.js';
+import type { ResolvedMetrics } from '../options/metrics-options.js';
 import { resolveClientOptions, resolveModuleOptions, type ResolvedKeeping } from '../options/resolve-options.js';
 import type { ResolvedTrust } from '../options/resolve-trust.js';
 import { createTransport, type HttpTransport } from '../sources/http-dispatcher.js';
-import { Authenticator } from './authenticator.js';
+import { Authenticator, type AuthenticatorParts } from './authenticator.js';
 import { TrustedIssuerFactory } from './chain-maker.js';
 import { ListedIssuers, SingleIssuer } from './configured-issuers.js';
 import { EventChannels } from './event-channels.js';
 import { eventStream } from './event-stream.js';
 import { TokenCache } from '../tokens/token-cache.js';
+import type { JwksStatus } from './issuer-chain.js';
 import type { IssuerRegistry } from './issuers.js';
+import { ModuleTelemetry } from './module-telemetry.js';
+import { TokenTally } from './token-tally.js';
 import { DynamicIssuers } from './tenants.js';
 
 /** What is for others to heed. @internal */
 export interface RuntimeSettings {
   readonly prefetch: boolean | 'required';
+  readonly metrics: ResolvedMetrics;
   readonly tokenFrom?: (request: TokenExtractorRequest) => string | null;
   readonly realm?: string;
 }
@@ -44,6 +49,9 @@ export class JwksRuntime {
   readonly events$: Observable<JwksEvent>;
   readonly authenticator: Authenticator;
   readonly tokenCache: TokenCache | undefined;
+  readonly telemetry: ModuleTelemetry;
+  /** Tokens of no trusted issuer. */
+  readonly untrusted = new TokenTally();
 
   constructor(
     private readonly parts: RuntimeParts,
@@ -55,25 +63,27 @@ export class JwksRuntime {
     this.clock = clock;
     this.tokenCache = tokenCache;
     this.events$ = eventStream(channels);
-    this.authenticator = new Authenticator({
-      trusted: (iss) => issuers.trusted(iss),
-      cache: tokenCache,
-      channels,
-      clock,
-    });
+    const dynamicIssuers = settings.metrics && settings.metrics.dynamicIssuers;
+    this.telemetry = new ModuleTelemetry({ issuers, channels, clock, dynamicIssuers });
+    this.authenticator = this.authenticatorFor((iss) => issuers.trusted(iss));
+  }
+
+  authenticatorFor(trusted: AuthenticatorParts['trusted']): Authenticator {
+    const { issuers, tokenCache: cache, channels, clock, telemetry, untrusted } = this;
+    return new Authenticator({ trusted, issuers, cache, channels, clock, telemetry, untrusted });
   }
 
   /** Throws a JwksConfigurationError. Nothing is fetched yet. */
   static ofModule(options: unknown, clock = systemClock): JwksRuntime {
-    const { trust, prefetch, tokenFrom, realm, ...keeping } = resolveModuleOptions(options);
-    const settings = { prefetch, ...(tokenFrom && { tokenFrom }), ...(realm !== undefined && { realm }) };
+    const { trust, prefetch, metrics, tokenFrom, realm, ...keeping } = resolveModuleOptions(options);
+    const settings = { prefetch, metrics, ...(tokenFrom && { tokenFrom }), ...(realm !== undefined && { realm }) };
     return new JwksRuntime(partsOf(trust, keeping, clock), settings);
   }
 
   /** The same for the options of a client. */
   static ofClient(options: unknown, clock = systemClock): JwksRuntime {
     const { issuer, ...keeping } = resolveClientOptions(options);
-    return new JwksRuntime(partsOf({ kind: 'one', issuer }, keeping, clock), { prefetch: false });
+    return new JwksRuntime(partsOf({ kind: 'one', issuer }, keeping, clock), { prefetch: false, metrics: false });
   }
 
   /** Loads the sets of all issuers; rejects with the first fault. */
@@ -81,7 +91,13 @@ export class JwksRuntime {
     await Promise.all(this.issuers.all().map((trustedIssuer) => trustedIssuer.keys.prefetch()));
   }
 
+  /** State, keys, times and counters of each issuer in use. */
+  status(): JwksStatus[] {
+    return this.issuers.all().map((trustedIssuer) => trustedIssuer.status(this.untrusted));
+  }
+
   async close(): Promise<void> {
+    this.telemetry.isClosed = true;
     await this.issuers.close();
     await this.parts.transport.close();
   }

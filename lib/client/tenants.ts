@@ -1,9 +1,11 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../core/clock.js';
 import { isJwksError, JwksConfigurationError, JwksConnectionError, UntrustedIssuerError } from '../core/errors.js';
+import type { SampledCounters } from '../core/telemetry-source.js';
 import type { ResolvedIssuer } from '../options/resolve-issuer.js';
 import type { TrustedIssuer } from './issuer-chain.js';
 import { namelessIssuer, type IssuerRegistry } from './issuers.js';
+import { addCounters } from './module-telemetry.js';
 
 /** @internal */
 export interface DynamicIssuersParts {
@@ -29,9 +31,13 @@ const MAX_NAME_LENGTH = 2_048;
  * @internal
  */
 export class DynamicIssuers implements IssuerRegistry {
-  private readonly known = new LRUCache<string, TrustedIssuer>({
+  readonly isDynamic = true;
+  retired: SampledCounters | undefined;
+  private readonly inUse = new LRUCache<string, TrustedIssuer>({
     max: MAX_TENANTS,
-    dispose: (trustedIssuer) => trustedIssuer.retire(),
+    dispose: (trustedIssuer) => {
+      this.retired = addCounters(this.retired, trustedIssuer.retire());
+    },
   });
   private readonly refused: LRUCache<string, true>;
   private readonly running = new Map<string, Promise<TrustedIssuer>>();
@@ -47,7 +53,7 @@ export class DynamicIssuers implements IssuerRegistry {
   trusted(iss: string | undefined): TrustedIssuer | Promise<TrustedIssuer> {
     if (this.isClosed) throw closed();
     if (iss === undefined || iss.length > MAX_NAME_LENGTH) throw new UntrustedIssuerError();
-    const known = this.known.get(iss);
+    const known = this.inUse.get(iss);
     if (known) return known;
     if (this.refused.get(iss)) throw new UntrustedIssuerError();
     const running = this.running.get(iss) ?? this.find(iss).finally(() => this.running.delete(iss));
@@ -60,8 +66,12 @@ export class DynamicIssuers implements IssuerRegistry {
     return this.trusted(issuer);
   }
 
+  known(issuer: string): TrustedIssuer | undefined {
+    return this.inUse.peek(issuer);
+  }
+
   all(): readonly TrustedIssuer[] {
-    return [...this.known.values()];
+    return [...this.inUse.values()];
   }
 
   async close(): Promise<void> {
@@ -88,7 +98,7 @@ export class DynamicIssuers implements IssuerRegistry {
 
   private remember(iss: string, found: ResolvedIssuer): TrustedIssuer {
     const trustedIssuer = this.parts.make(found);
-    this.known.set(iss, trustedIssuer);
+    this.inUse.set(iss, trustedIssuer);
     return trustedIssuer;
   }
 }

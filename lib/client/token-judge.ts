@@ -1,3 +1,4 @@
+import type { Clock } from '../core/clock.js';
 import type { JwksTokenOptions } from '../options/issuer-options.js';
 import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
 import type { ResolvedIssuer } from '../options/resolve-issuer.js';
@@ -25,6 +26,7 @@ export interface TokenJudgeParts {
   readonly trusted: (iss: string | undefined) => MaybePromise<TrustedIssuer>;
   /** Absent: every token is verified anew. */
   readonly cache: TokenCache | undefined;
+  readonly clock: Clock;
 }
 
 /**
@@ -38,9 +40,14 @@ export interface TokenCase {
   readonly options: JwksVerifyOptions | undefined;
   /** What brought it. */
   readonly connection: object | undefined;
-  readonly startedAt: number | undefined;
-  jwt: Pick<VerifiedToken, 'header' | 'issuer'> | undefined;
-  issuer: string | undefined;
+  /** Whether a token that is not known is timed. */
+  readonly isTimed: boolean;
+  startedAt: number | undefined;
+  /** Whether it was verified before. */
+  isKnown: boolean;
+  jwt: (Pick<VerifiedToken, 'header' | 'issuer'> & Pick<CompactJwt, 'claims'>) | undefined;
+  /** The issuer that is trusted to have made it. */
+  trustedIssuer: TrustedIssuer | undefined;
 }
 
 /**
@@ -65,6 +72,7 @@ export class TokenJudge {
       if (connection) TokenCache.remember(token, digest, connection);
       return this.judgeSeen(given, seen, digest);
     }
+    if (given.isTimed) given.startedAt ??= this.parts.clock.monotonic();
     const jwt = parseCompactJwt(token);
     given.jwt = jwt;
     const found = trusted(jwt.issuer);
@@ -74,6 +82,7 @@ export class TokenJudge {
   }
 
   private judgeSeen(given: TokenCase, seen: SeenToken, digest: string): MaybePromise<Authentication> {
+    given.isKnown = true;
     given.jwt = seen.verified;
     const found = this.parts.trusted(seen.verified.issuer);
     return isPromise(found)
@@ -87,7 +96,7 @@ export class TokenJudge {
     seen: SeenToken,
     digest: string,
   ): MaybePromise<Authentication> {
-    given.issuer = trustedIssuer.issuer;
+    given.trustedIssuer = trustedIssuer;
     const rules = trustedIssuer.rulesFor(seen.verified.issuer, given.options);
     const verified = trustedIssuer.verifier.verifyAgain(given.token, seen, rules);
     if (isPromise(verified))
@@ -102,7 +111,7 @@ export class TokenJudge {
     jwt: CompactJwt,
     digest: string | undefined,
   ): Promise<Authentication> {
-    given.issuer = trustedIssuer.issuer;
+    given.trustedIssuer = trustedIssuer;
     const rules = trustedIssuer.rulesFor(jwt.issuer, given.options);
     return this.conclude(trustedIssuer, given.token, trustedIssuer.verifier.verify(given.token, jwt, rules), {
       digest,

@@ -1,3 +1,5 @@
+import type { Diagnosis } from './diagnosis.js';
+
 const BRAND = Symbol.for('nestjs-jwks.error');
 
 /**
@@ -96,17 +98,43 @@ export class InvalidJwkSetError extends KeySourceError {
 export type SourceError = JwksConnectionError | InvalidJwkSetError;
 
 /**
- * Base of every reason to refuse a request because of its token. Messages are fixed sentences: they
- * hold nothing of the token.
+ * Base of every error that rejects a request because of its token. Messages are fixed sentences that
+ * hold nothing of the token. `reason` and `hint` say more; they are for logs and never for clients,
+ * and `JSON.stringify` does not write them.
  *
  * @publicApi
  */
 export abstract class TokenError extends JwksError {
-  /** The message of an error that is given none. @internal */
+  /** The default message of the class. @internal */
   protected static readonly defaultMessage: string = 'The access token was refused';
+  #explain: (() => Diagnosis) | undefined;
+  #diagnosis: Diagnosis | undefined;
 
   constructor(message?: string, options?: { cause?: unknown }) {
     super(message ?? new.target.defaultMessage, options);
+  }
+
+  /**
+   * One sentence with what was expected and what came. Of the token it shows `iss`, `aud`, `typ`,
+   * `alg` and `kid`, escaped and cut.
+   */
+  get reason(): string {
+    return this.diagnosis?.reason ?? this.message;
+  }
+
+  /** What to do about it. Absent if the token was never parsed. */
+  get hint(): string | undefined {
+    return this.diagnosis?.hint;
+  }
+
+  /** @internal */
+  get diagnosis(): Diagnosis | undefined {
+    return (this.#diagnosis ??= this.#explain?.());
+  }
+
+  /** Sets how to explain the error when that is needed. The first explanation stays. @internal */
+  explain(diagnose: () => Diagnosis): void {
+    this.#explain ??= diagnose;
   }
 }
 

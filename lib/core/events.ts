@@ -1,3 +1,5 @@
+import type { LoadTracer } from './load-tracer.js';
+
 /** Why a refresh was asked for. @publicApi */
 export type RefreshCause =
   'missing' | 'refresh-due' | 'stale' | 'unknown-kid' | 'bad-signature' | 'requested' | 'prefetch';
@@ -53,6 +55,11 @@ export type JwksEvent =
       /** Milliseconds until it stops serving. */
       readonly timeLeft: number;
     })
+  /**
+   * A set stopped serving: it is past its freshness by more than `cache.staleIfError`. Emitted with
+   * the first look-up that gets nothing.
+   */
+  | (SetEvent & { readonly type: 'set.expired' })
   /** An entry of the set is not usable. */
   | (SetEvent & { readonly type: 'key.dropped'; readonly kid?: string | undefined; readonly reason: string })
   /** The cache-manager store failed, hung or held junk; no request noticed. */
@@ -67,11 +74,20 @@ export type JwksEvent =
   | (TimedEvent & {
       readonly type: 'token.rejected';
       readonly code: string;
+      /** Name of the claim, where one is missing or not acceptable. */
+      readonly claim?: string | undefined;
       /**
-       * The precise reason for a developer's eyes, with `iss`, kid and alg as the token names them,
-       * made safe; no other claim's value.
+       * For a developer's eyes, with `iss`, `aud`, `typ`, kid and alg as the token names them, made
+       * safe; no other claim's value.
        */
       readonly reason: string;
+      /** What to do about it. */
+      readonly hint?: string | undefined;
+      /**
+       * True where it is not the token but the configuration, here or at the provider, that is
+       * wrong.
+       */
+      readonly misconfiguration?: boolean;
     });
 
 /** The names of the events. @publicApi */
@@ -87,15 +103,16 @@ export type JwksEventListener = (event: JwksEvent) => void;
  * @internal
  */
 export class JwksEvents {
-  private readonly listeners = new Map<JwksEventListener, () => boolean>();
+  /** Has loads from a source traced. */
+  tracer: LoadTracer | undefined;
+  private readonly listeners = new Set<JwksEventListener>();
 
   get observed(): boolean {
-    for (const isListening of this.listeners.values()) if (isListening()) return true;
-    return false;
+    return this.listeners.size > 0;
   }
 
   emit(event: JwksEvent): void {
-    for (const listener of this.listeners.keys()) {
+    for (const listener of this.listeners) {
       try {
         listener(event);
       } catch {
@@ -104,12 +121,9 @@ export class JwksEvents {
     }
   }
 
-  /**
-   * Returns the function that ends the subscription. `isListening` is asked again and again: a
-   * listener that would drop the event says so before it is built.
-   */
-  subscribe(listener: JwksEventListener, isListening: () => boolean = () => true): () => void {
-    this.listeners.set(listener, isListening);
+  /** Returns the function that ends the subscription. */
+  subscribe(listener: JwksEventListener): () => void {
+    this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
 }

@@ -24,6 +24,9 @@ export const DEFAULTS = {
     burst: 3,
     every: '5s',
   },
+  metrics: {
+    dynamicIssuers: false,
+  },
   tokenCache: {
     max: 10_000,
   },

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { JwksCacheOptions, JwksRefetchLimitOptions } from './cache-options.js';
 import type { JwksHttpOptions } from './http-options.js';
+import type { JwksMetricsOptions } from './metrics-options.js';
 import type { JwksTokenCacheOptions } from './token-cache-options.js';
 import type {
   JwksIssuerConfig,
@@ -63,6 +64,13 @@ export interface JwksSharedOptions extends JwksKeepingOptions {
    * @default true
    */
   prefetch?: boolean | 'required';
+  /**
+   * Whether metrics and the span `jwks.load` go to OpenTelemetry, if `@opentelemetry/api` is
+   * installed and an SDK is registered before the application starts. `false` switches both off.
+   *
+   * @default { dynamicIssuers: false }
+   */
+  metrics?: JwksMetricsOptions | false;
   /**
    * Reads the token from a request, like any extractor of `ExtractJwt` of passport-jwt; `null`
    * means that there is none. For a microservice message the request has `data` and `context`.

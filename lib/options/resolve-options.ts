@@ -1,6 +1,7 @@
 import { JwksConfigurationError } from '../core/errors.js';
 import { DEFAULTS } from './defaults.js';
 import type { TokenExtractorRequest } from './jwks-options.js';
+import { resolveMetrics, type ResolvedMetrics } from './metrics-options.js';
 import { OptionReader } from './option-reader.js';
 import { resolveCache, resolveRefetchLimit, type ResolvedCache, type ResolvedRefetchLimit } from './resolve-cache.js';
 import { resolveHttp, type ResolvedHttp } from './resolve-http.js';
@@ -20,6 +21,7 @@ export interface ResolvedKeeping {
 export interface ResolvedModule extends ResolvedKeeping {
   readonly trust: ResolvedTrust;
   readonly prefetch: boolean | 'required';
+  readonly metrics: ResolvedMetrics;
   readonly tokenFrom: ((request: TokenExtractorRequest) => string | null) | undefined;
   readonly realm: string | undefined;
 }
@@ -32,7 +34,7 @@ export interface ResolvedClient extends ResolvedKeeping {
 const KEEPING_NAMES = ['cache', 'refetchLimit', 'http', 'tokenCache'];
 /** Routes ask for scopes, a client has none. */
 const CLIENT_NAMES = ISSUER_NAMES.filter((name) => name !== 'scopesFrom');
-const MODULE_NAMES = [...ISSUER_NAMES, 'issuers', ...KEEPING_NAMES, 'prefetch', 'tokenFrom', 'realm'];
+const MODULE_NAMES = [...ISSUER_NAMES, 'issuers', ...KEEPING_NAMES, 'prefetch', 'metrics', 'tokenFrom', 'realm'];
 
 /**
  * Checks the options of a module and completes them. Throws a JwksConfigurationError that names the
@@ -52,6 +54,7 @@ export function resolveModuleOptions(given: unknown): ResolvedModule {
     trust,
     ...resolveKeeping(options, trust.kind === 'tenants'),
     prefetch: readPrefetch(options, trust),
+    metrics: resolveMetrics(options),
     tokenFrom: options.method('tokenFrom', 'a function of the request that answers with the token or null'),
     // RFC 9110 section 11.5: a quoted-string, which need not be escaped this way.
     realm: options.text('realm', undefined, /^[ !#-[\]-~]+$/, 'printable ASCII without quotes and backslashes'),

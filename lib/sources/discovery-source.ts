@@ -7,7 +7,7 @@ import type { HttpTransport } from './http-dispatcher.js';
 import { HttpExchange, parseJson, type ExchangeSettings, type HttpAnswer } from './http-exchange.js';
 import { HttpSource } from './http-source.js';
 import type { JwkSetSource, LoadRequest, SourceAnswer } from './jwk-set-source.js';
-import { describeUrl, statusFault } from './source-faults.js';
+import { describeUrl, statusFault, throughProxy } from './source-faults.js';
 
 /** @internal */
 export interface DiscoverySourceSettings extends ExchangeSettings {
@@ -40,6 +40,11 @@ export class DiscoverySource implements JwkSetSource {
     private readonly transport: HttpTransport,
     private readonly clock: Clock,
   ) {}
+
+  get name(): string {
+    const { issuer } = this.settings;
+    return this.endpoint?.name ?? describeUrl(issuer) + throughProxy(this.transport.proxyFor?.(issuer));
+  }
 
   load(request: LoadRequest): Promise<SourceAnswer> {
     return this.through(request, (endpoint) => endpoint.load(request));

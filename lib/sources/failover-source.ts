@@ -22,6 +22,11 @@ export class FailoverSource implements JwkSetSource {
     private readonly clock: Clock,
   ) {}
 
+  /** Every load begins with the first member. */
+  get name(): string | undefined {
+    return this.members[0]?.name;
+  }
+
   load(request: LoadRequest): Promise<SourceAnswer> {
     return this.first(request, (member, turn) => member.load(turn));
   }

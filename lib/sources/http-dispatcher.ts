@@ -44,6 +44,8 @@ export interface HttpTransportSettings {
 /** @internal */
 export interface HttpTransport {
   fetch(url: string, init: RequestInit): Promise<Response>;
+  /** The proxy that a request for `url` goes through, where that is known. */
+  proxyFor?(url: string): string | undefined;
   /** Cuts the connections that the transport made itself. */
   close(): Promise<void>;
 }
@@ -60,23 +62,26 @@ export interface HttpTransport {
 export function createTransport(settings: HttpTransportSettings, resolve: Resolve = lookup): HttpTransport {
   const { fetch: own, dispatcher, tls, allowPrivateAddresses } = settings;
   if (own) return { fetch: async (url, init) => own(url, init), close: async () => undefined };
-  if (dispatcher) return new UndiciTransport(() => dispatcher, false);
+  if (dispatcher) return new UndiciTransport(() => dispatcher, { owned: false });
   if (tls) checkTls(tls);
   const proxies = proxiesOf(settings.proxy);
   if (!tls && !proxies && allowPrivateAddresses)
     return { fetch: async (url, init) => fetch(url, init), close: async () => undefined };
-  return new UndiciTransport((undici) => {
-    const guard = allowPrivateAddresses ? { connect: { ...tls } } : guardConnections(undici, { ...tls }, resolve);
-    // Asking for an http URL by CONNECT is refused by most proxies, but it is the only way to name
-    // the address.
-    const proxyTunnel = !allowPrivateAddresses;
-    return new undici.EnvHttpProxyAgent({
-      ...(proxies ?? NO_PROXIES),
-      ...guard,
-      ...(tls && { requestTls: { ...tls } }),
-      proxyTunnel,
-    });
-  }, true);
+  return new UndiciTransport(
+    (undici) => {
+      const guard = allowPrivateAddresses ? { connect: { ...tls } } : guardConnections(undici, { ...tls }, resolve);
+      // Asking for an http URL by CONNECT is refused by most proxies, but it is the only way to
+      // name the address.
+      const proxyTunnel = !allowPrivateAddresses;
+      return new undici.EnvHttpProxyAgent({
+        ...(proxies ?? NO_PROXIES),
+        ...guard,
+        ...(tls && { requestTls: { ...tls } }),
+        proxyTunnel,
+      });
+    },
+    { owned: true, proxies },
+  );
 }
 
 type Proxies = Required<Pick<EnvHttpProxyAgent.Options, 'httpProxy' | 'httpsProxy' | 'noProxy'>>;
@@ -90,8 +95,12 @@ class UndiciTransport implements HttpTransport {
 
   constructor(
     private readonly dispatcherOf: (undici: Undici) => Dispatcher,
-    private readonly owned: boolean,
+    private readonly settings: { readonly owned: boolean; readonly proxies?: Proxies | undefined },
   ) {}
+
+  proxyFor(url: string): string | undefined {
+    return this.settings.proxies && proxyFor(url, this.settings.proxies);
+  }
 
   async fetch(url: string, init: RequestInit): Promise<Response> {
     const { fetch, dispatcher } = await this.load();
@@ -102,7 +111,7 @@ class UndiciTransport implements HttpTransport {
 
   async close(): Promise<void> {
     this.closed = true;
-    if (!this.owned || !this.loading) return;
+    if (!this.settings.owned || !this.loading) return;
     const loaded = await this.loading.catch(() => undefined);
     await loaded?.dispatcher.destroy();
   }
@@ -127,6 +136,19 @@ function proxiesOf(proxy: string | false | undefined): Proxies | undefined {
   return httpProxy || httpsProxy
     ? { httpProxy, httpsProxy, noProxy: env['no_proxy'] ?? env['NO_PROXY'] ?? '' }
     : undefined;
+}
+
+/** As undici chooses it: by scheme, but for hosts of NO_PROXY and what is below them. */
+function proxyFor(url: string, { httpProxy, httpsProxy, noProxy }: Proxies): string | undefined {
+  const { protocol, hostname, port } = new URL(url);
+  const proxy = protocol === 'https:' ? httpsProxy : httpProxy;
+  const actual = port || (protocol === 'https:' ? '443' : '80');
+  const isExcluded = noProxy.split(/[,\s]/).some((entry) => {
+    const [, host = '', only] = /^\*?\.?(.*?)(?::(\d+))?$/.exec(entry.toLowerCase()) ?? [];
+    if (entry === '*') return true;
+    return host !== '' && (!only || only === actual) && (hostname === host || hostname.endsWith(`.${host}`));
+  });
+  return isExcluded ? undefined : proxy || undefined;
 }
 
 /**

@@ -32,6 +32,8 @@ export interface HttpAnswer {
   readonly elapsed: number;
   /** Wall-clock time at which the request was sent. */
   readonly sentAt: number;
+  /** The proxy that the request went through. */
+  readonly proxy?: string | undefined;
 }
 
 const READ_HEADERS = [
@@ -68,7 +70,7 @@ export class HttpExchange {
         this.attempt({ ...request, signal }),
       );
     } catch (error) {
-      throw connectionFault(error, request);
+      throw connectionFault(error, { ...request, proxy: this.transport.proxyFor?.(request.url) });
     }
   }
 
@@ -93,6 +95,7 @@ export class HttpExchange {
       body,
       elapsed: this.clock.monotonic() - start,
       sentAt,
+      proxy: this.transport.proxyFor?.(url),
     };
   }
 

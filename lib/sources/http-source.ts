@@ -1,5 +1,6 @@
 import CachePolicy from 'http-cache-semantics';
 import type { Clock } from '../core/clock.js';
+import { InvalidJwkSetError } from '../core/errors.js';
 import { JwkSet } from '../keys/jwk-set.js';
 import type { HttpTransport } from './http-dispatcher.js';
 import { HttpExchange, parseJson, type ExchangeSettings, type HttpAnswer } from './http-exchange.js';
@@ -12,7 +13,7 @@ import type {
   Validators,
 } from './jwk-set-source.js';
 import { publicDocument } from './public-document.js';
-import { statusFault } from './source-faults.js';
+import { describeUrl, statusFault, throughProxy } from './source-faults.js';
 
 /** @internal */
 export interface HttpSourceSettings extends ExchangeSettings {
@@ -40,7 +41,7 @@ export class HttpSource implements JwkSetSource {
 
   constructor(
     private readonly settings: HttpSourceSettings,
-    transport: HttpTransport,
+    private readonly transport: HttpTransport,
     private readonly clock: Clock,
   ) {
     this.exchange = new HttpExchange(settings, transport, clock);
@@ -50,21 +51,37 @@ export class HttpSource implements JwkSetSource {
     return this.settings.uri;
   }
 
+  get name(): string {
+    return describeUrl(this.uri) + throughProxy(this.transport.proxyFor?.(this.uri));
+  }
+
   async load(request: LoadRequest): Promise<SourceAnswer> {
     const conditions = this.conditions(request.previous);
     const answer = await this.ask(request, conditions);
     if (answer.status === 304 && request.previous && Object.keys(conditions).length > 0)
       return this.renew(answer, request.previous);
-    const set = JwkSet.parse(this.document(answer));
+    const set = this.parse(this.document(answer));
     const validators = validatorsOf(answer);
     this.kept = { ...validators, headers: keep(answer.headers) };
-    return { set, origin: this.uri, hints: hintsOf(answer.headers, answer), ...validators };
+    const clockOffset = clockOffsetOf(answer);
+    return { set, origin: this.uri, hints: hintsOf(answer.headers, answer), ...validators, clockOffset };
   }
 
   async fetchDocument(request: LoadRequest): Promise<unknown> {
     const document = this.document(await this.ask(request, {}));
-    JwkSet.parse(document);
+    this.parse(document);
     return publicDocument(document);
+  }
+
+  /** A set that is none has to be found: with discovery its URL is in no option. */
+  private parse(document: unknown): JwkSet {
+    try {
+      return JwkSet.parse(document);
+    } catch (error) {
+      if (!(error instanceof InvalidJwkSetError)) throw error;
+      const { message, cause, ...traits } = error;
+      throw new InvalidJwkSetError(`${message} (${describeUrl(this.uri)})`, { ...traits, cause });
+    }
   }
 
   private ask({ signal, reload }: LoadRequest, conditions: Record<string, string>): Promise<HttpAnswer> {
@@ -93,7 +110,14 @@ export class HttpSource implements JwkSetSource {
     const headers = { ...known, ...answer.headers };
     const validators = { ...(etag && { etag }), ...(lastModified && { lastModified }), ...validatorsOf(answer) };
     this.kept = { ...validators, headers: keep(headers) };
-    return { set: previous.set, origin: this.uri, hints: hintsOf(headers, answer), ...validators, notModified: true };
+    return {
+      set: previous.set,
+      origin: this.uri,
+      hints: hintsOf(headers, answer),
+      ...validators,
+      notModified: true,
+      clockOffset: clockOffsetOf(answer),
+    };
   }
 }
 
@@ -133,6 +157,16 @@ function hintsOf(headers: Record<string, string>, { elapsed, sentAt }: HttpAnswe
     ...(staleIfError !== undefined && { staleIfError: staleIfError * 1000 }),
     ...('must-revalidate' in directives && { mustRevalidate: true }),
   };
+}
+
+/**
+ * By the `Date` header (RFC 9110 section 6.6.1) of a response that took `elapsed`; one from a cache
+ * on the way is as old as its `Age` says.
+ */
+function clockOffsetOf({ headers, sentAt, elapsed }: HttpAnswer): number | undefined {
+  const date = Date.parse(headers['date'] ?? '');
+  const age = secondsOf(headers['age']) ?? 0;
+  return Number.isNaN(date) ? undefined : date + age * 1000 - (sentAt + elapsed / 2);
 }
 
 const PRIVATE_CACHE = { shared: false, immutableMinTimeToLive: 0 };

@@ -50,6 +50,8 @@ export interface SourceAnswer extends Validators {
   /** Where the set comes from: the URI, or a name. */
   readonly origin: string;
   readonly hints?: FreshnessHints;
+  /** Milliseconds by which the source's clock is ahead of this machine's, where it said. */
+  readonly clockOffset?: number | undefined;
   /** The source said that `previous` still holds (304); `set` is that of `previous`. */
   readonly notModified?: boolean;
 }
@@ -62,6 +64,8 @@ export interface SourceAnswer extends Validators {
  * @publicApi
  */
 export interface JwkSetSource {
+  /** What messages call the source, such as its URL without the query. */
+  readonly name?: string | undefined;
   load(request: LoadRequest): Promise<SourceAnswer>;
   /**
    * The document as it came, for `fetchJwkSet()`; without it, that answers with the usable keys.

@@ -32,6 +32,10 @@ export class RetryingSource implements JwkSetSource {
     private readonly random: () => number = Math.random,
   ) {}
 
+  get name(): string | undefined {
+    return this.inner.name;
+  }
+
   load(request: LoadRequest): Promise<SourceAnswer> {
     return this.persist(request, async () => {
       const answer: Partial<SourceAnswer> | undefined = await this.inner.load(request);

@@ -23,21 +23,29 @@ export function describeUrl(url: string): string {
  *
  * @internal
  */
-export function connectionFault(error: unknown, { url, signal }: { url: string; signal: AbortSignal }): SourceError {
+export function connectionFault(
+  error: unknown,
+  { url, signal, proxy }: { url: string; signal: AbortSignal; proxy?: string | undefined },
+): SourceError {
+  const through = throughProxy(proxy);
   const chain = causesOf(error);
   const fault = chain.find(isSourceError);
   if (fault) return fault;
   if (signal.aborted)
-    return new JwksConnectionError(`The request to ${describeUrl(url)} was given up`, {
+    return new JwksConnectionError(`The request to ${describeUrl(url)}${through} was given up`, {
       retryable: false,
       cause: error,
     });
   const code = chain.map(codeOf).find((each) => each !== undefined);
   if (code && TIMEOUT_CODE.test(code))
-    return new JwksConnectionError(`${describeUrl(url)} timed out (${code})`, { cause: error });
-  const because = code ? ` (${code})` : '';
+    return new JwksConnectionError(`${describeUrl(url)} timed out${through} (${code})`, { cause: error });
+  const refused = proxy && chain.map(proxyStatus).find((each) => each !== undefined);
+  const because = refused ? `, which answered with status ${refused}` : code ? ` (${code})` : '';
   const retryable = !(code && TLS_CODE.test(code));
-  return new JwksConnectionError(`${describeUrl(url)} could not be reached${because}`, { retryable, cause: error });
+  return new JwksConnectionError(`${describeUrl(url)} could not be reached${through}${because}`, {
+    retryable,
+    cause: error,
+  });
 }
 
 /**
@@ -48,22 +56,35 @@ export function connectionFault(error: unknown, { url, signal }: { url: string; 
  */
 export function statusFault(
   url: string,
-  answer: { status: number; headers: Record<string, string> },
+  answer: { status: number; headers: Record<string, string>; proxy?: string | undefined },
   now: number,
 ): JwksConnectionError {
   const { status } = answer;
   const retryable = status === 408 || status === 429 || status >= 500;
   const note = status >= 300 && status < 400 && status !== 304 ? '; redirects are not followed' : '';
-  return new JwksConnectionError(`${describeUrl(url)} answered with status ${status}${note}`, {
-    retryable,
-    retryAfter: retryable ? parseRetryAfter(answer.headers['retry-after'], now) : undefined,
-  });
+  return new JwksConnectionError(
+    `${describeUrl(url)} answered with status ${status}${throughProxy(answer.proxy)}${note}`,
+    {
+      retryable,
+      retryAfter: retryable ? parseRetryAfter(answer.headers['retry-after'], now) : undefined,
+    },
+  );
 }
 
 /** What a source threw, as a fault: an application's own source may throw anything. @internal */
 export function toSourceError(error: unknown): SourceError {
   if (isSourceError(error)) return error;
   return new JwksConnectionError('The key source failed', { retryable: false, cause: error });
+}
+
+/** Words that name a proxy without its credentials, which are a secret. @internal */
+export function throughProxy(proxy: string | undefined): string {
+  return proxy ? ` through the proxy ${new URL(proxy).origin}` : '';
+}
+
+/** Of a proxy that refused to make a tunnel: undici has it in a text alone. */
+function proxyStatus(error: unknown): string | undefined {
+  return error instanceof Error ? /^Proxy response \((\d{3})\)/.exec(error.message)?.[1] : undefined;
 }
 
 function causesOf(error: unknown): unknown[] {

@@ -21,12 +21,14 @@ export function formatEvent(event: JwksEvent): string {
       return `Keys${of} rotated: ${kids('added', event.added)}, ${kids('removed', event.removed)}`;
     case 'set.stale':
       return `Keys${of} are past their freshness; while no source answers they serve for another ${ms(Math.round(event.timeLeft))}`;
+    case 'set.expired':
+      return `Keys${of} have expired: its tokens get 503 until keys can be loaded again`;
     case 'refresh.failed':
       return `Keys${of} could not be loaded: ${safe(event.reason)}; not tried again for ${ms(Math.round(event.retryIn))}`;
     case 'refresh.skipped':
       return `Keys${of} were not fetched again for a token (${event.trigger}): ${SKIPPED[event.reason]}`;
     case 'set.rejected':
-      return `Keys${of} were refused: ${safe(event.reason)}`;
+      return `Keys${of} were rejected: ${safe(event.reason)}`;
     case 'key.dropped':
       return `A key${of} is not used: ${event.kid === undefined ? 'it' : `"${event.kid}"`} ${safe(event.reason)}`;
     case 'store.failed':
@@ -36,8 +38,33 @@ export function formatEvent(event: JwksEvent): string {
     case 'token.verified':
       return `Accepted a token${of}`;
     case 'token.rejected':
-      return `Refused a token: ${safe(event.reason)} [${event.code}]`;
+      return `Rejected a token: ${safe(event.reason)} [${event.code}]`;
   }
+}
+
+/** Tokens that were rejected for the same cause. @internal */
+export interface RefusalCause {
+  readonly name: string;
+  readonly count: number;
+  readonly reason: string;
+  readonly hint: string | undefined;
+}
+
+/** Causes told in one line. */
+const MOST_CAUSES = 4;
+
+/**
+ * A summary of rejected tokens as one line, the most important cause first.
+ *
+ * @internal
+ */
+export function formatRefusals(issuer: string | undefined, causes: readonly RefusalCause[]): string {
+  const of = issuer === undefined ? '' : ` of "${safeText(issuer)}"`;
+  const listed = causes.slice(0, MOST_CAUSES).map(({ name, count, reason, hint }) => {
+    return `${count} ${safe(name)}: ${safe(reason)}${hint ? `; ${safe(hint)}` : ''}`;
+  });
+  const more = causes.length > MOST_CAUSES ? ` | ${causes.length - MOST_CAUSES} more causes` : '';
+  return `Rejected tokens${of}: ${listed.join(' | ')}${more}`;
 }
 
 const SKIPPED = {

@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../core/clock.js';
 import type { JwksEvent, JwksEvents } from '../core/events.js';
 import { formatEvent } from './event-lines.js';
+import { RejectionLog } from './rejection-log.js';
 
 /** What is used of Nest's Logger. @internal */
 export type EventLogger = Pick<Logger, 'error' | 'warn' | 'log' | 'debug'>;
@@ -19,19 +20,16 @@ const QUIET_FOR = 60_000;
 const MAX_TROUBLES = 4_000;
 
 /**
- * Tells Nest's Logger what happens: rotation and recovery at `log`, failures at `warn` (the first,
- * then once a minute for each issuer and kind), somebody else's hand in the store at `error`,
- * refused tokens at `debug`. Returns the function that ends it.
+ * Writes to Nest's Logger what happens: rotation and recovery at `log`, failures at `warn` (the
+ * first, then once a minute for each issuer and kind), the end of a set's service and store entries
+ * with a wrong HMAC at `error`, rejected tokens as {@link RejectionLog} sums them. Returns the
+ * function that ends it.
  *
  * @internal
  */
 export function logEvents({ sets, rejected }: LoggedEvents, clock: Clock, logger: EventLogger): () => void {
   const log = new EventLog(clock, logger);
-  const ends = [
-    sets.subscribe((event) => log.report(event)),
-    // At another level a refusal is not even put together.
-    rejected.subscribe((event) => log.debug(event), isDebugging),
-  ];
+  const ends = [sets.subscribe((event) => log.report(event)), rejected.subscribe((event) => log.rejected(event))];
   return () => ends.forEach((end) => end());
 }
 
@@ -43,6 +41,7 @@ function isDebugging(): boolean {
 class EventLog {
   /** When each kind of trouble was last told, and how often it has come since. */
   private readonly troubles = new LRUCache<string, { reportedAt: number; suppressed: number }>({ max: MAX_TROUBLES });
+  private readonly rejections = new RejectionLog();
   /** Issuers whose last load failed. */
   private readonly failing = new LRUCache<string, true>({ max: MAX_TROUBLES });
 
@@ -76,6 +75,10 @@ class EventLog {
       case 'set.stale':
         this.warnThrottled('warn', event);
         break;
+      case 'set.expired':
+        this.failing.set(issuer, true);
+        this.warnThrottled('error', event);
+        break;
       case 'refresh.skipped':
         // Failed attempts, which the backoff comes from, are told as such.
         if (event.reason === 'budget') this.warnThrottled('warn', event);
@@ -86,7 +89,14 @@ class EventLog {
     }
   }
 
-  debug(event: JwksEvent): void {
+  rejected(event: JwksEvent): void {
+    // An outage is told by the failed load.
+    if (event.type !== 'token.rejected' || event.code.startsWith('jwks_')) return;
+    const due = this.rejections.add(event, this.clock.monotonic(), isDebugging());
+    if (due) this.logger[due.level](due.line);
+  }
+
+  private debug(event: JwksEvent): void {
     if (isDebugging()) this.logger.debug(formatEvent(event));
   }
 

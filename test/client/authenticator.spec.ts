@@ -174,18 +174,18 @@ describe('events of tokens', () => {
       { kid: `k"${'x'.repeat(200)}` },
     );
     await faultOf(jwks.verify(evil));
-    await faultOf(jwks.verify(await signToken(key, { ...claims, aud: 'secret-audience' })));
+    await faultOf(jwks.verify(await signToken(key, { ...claims, aud: 'other', sub: 'secret-subject' })));
     await faultOf(jwks.verify('not.a.jwt!'));
     const [untrusted, audience, malformed] = events.filter(({ type }) => type === 'token.rejected') as {
       reason: string;
     }[];
     expect(untrusted).toMatchObject({ code: 'issuer_untrusted', issuer: undefined });
     expect(untrusted?.reason).toBe(
-      `The issuer of the access token is not trusted (iss "https://evil\\u000a[ERROR] fake", kid "k\\u0022${'x'.repeat(62)}...", alg "ES256")`,
+      `The issuer is "https://evil\\u000a[ERROR] fake", not "${ISSUER}" (iss "https://evil\\u000a[ERROR] fake", kid "k\\u0022${'x'.repeat(62)}...", alg "ES256")`,
     );
     expect(audience).toMatchObject({ code: 'claim_invalid', issuer: ISSUER });
     expect(malformed).toMatchObject({ code: 'token_malformed', issuer: undefined });
-    expect(JSON.stringify(events)).not.toContain('secret-audience');
+    expect(JSON.stringify(events)).not.toContain('secret-subject');
   });
 
   it('tell of an outage as what it is', async () => {
@@ -209,6 +209,8 @@ describe('events of tokens', () => {
         duration: 0,
         code: 'insufficient_scope',
         reason: 'The access token lacks a scope that this route asks for',
+        hint: 'have the client ask for the scope, and the provider grant it',
+        misconfiguration: false,
       },
     ]);
   });

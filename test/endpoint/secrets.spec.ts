@@ -63,10 +63,10 @@ const shapes: readonly ((pair: Pair, secret: string) => unknown)[] = [
       throw new Error(secret);
     },
   }),
-  ({ jwk }, secret) => ({
+  ({ jwk }) => ({
     ...jwk,
     get x() {
-      return secret;
+      return jwk.d;
     },
   }),
   ({ jwk }) => [jwk],

@@ -15,6 +15,7 @@ function documentedDefaults(): Map<string, string> {
     JwksRefetchLimitOptions: 'refetchLimit.',
     JwksHttpOptions: 'http.',
     JwksTokenCacheOptions: 'tokenCache.',
+    JwksMetricsOptions: 'metrics.',
   };
   const tags = new Map<string, string>();
   for (const file of readdirSync(folder).filter(
@@ -56,7 +57,7 @@ describe('the defaults', () => {
   });
 
   it('are what options come to that say nothing', () => {
-    const { trust, cache, refetchLimit, http, tokenCache, prefetch } = resolveModuleOptions({
+    const { trust, cache, refetchLimit, http, tokenCache, metrics, prefetch } = resolveModuleOptions({
       issuer: 'https://id.example.com',
       audience: 'a',
     });
@@ -67,6 +68,7 @@ describe('the defaults', () => {
     const { rules, allowInsecure, members } = trust.issuer;
     expect(cache).toEqual({ ...inMilliseconds(DEFAULTS.cache), store: undefined, integrityKey: undefined });
     expect(tokenCache).toEqual(DEFAULTS.tokenCache);
+    expect(metrics).toEqual(DEFAULTS.metrics);
     expect(refetchLimit).toEqual(inMilliseconds(DEFAULTS.refetchLimit));
     expect({ ...http, ...http.transport }).toMatchObject(inMilliseconds(DEFAULTS.http));
     expect({

@@ -44,7 +44,7 @@ describe('what the suite looks for in every log', () => {
   });
 
   it('has nothing against an issuer, a kid and the name of a claim', () => {
-    expect(leaksOf(OUR_LOGGER, 'Refused a token: the claim "sub" (iss "https://id.example", kid "a")')).toEqual([]);
+    expect(leaksOf(OUR_LOGGER, 'Rejected a token: the claim "sub" (iss "https://id.example", kid "a")')).toEqual([]);
   });
 });
 

@@ -26,7 +26,8 @@ export class LogWatch {
   readonly lines = new Map<string, number>();
   /** What must not be logged, and what it is. */
   private readonly secrets = new Map<string, string>();
-  private readonly issuers = new Set<string>();
+  /** Issuers and audiences, which lines may name. */
+  private readonly named = new Set<string>();
 
   tell(door: string, parts: readonly unknown[]): void {
     this.lines.set(door, (this.lines.get(door) ?? 0) + 1);
@@ -37,13 +38,13 @@ export class LogWatch {
     }
   }
 
-  /** Every value in its claims is a secret from now on, but for the issuer. */
+  /** Every value in its claims is a secret from now on, but for issuer and audience. */
   keepToken(token: string): void {
     const payload: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
     if (typeof payload !== 'object' || payload === null) return;
-    const { iss, ...claims } = payload as Record<string, unknown>;
+    const { iss, aud, ...claims } = payload as Record<string, unknown>;
     for (const [name, value] of Object.entries(claims)) this.keepAll(value, `the claim ${name}`);
-    if (typeof iss === 'string') this.issuers.add(iss);
+    for (const text of [iss, aud].flat()) if (typeof text === 'string') this.named.add(text);
   }
 
   keepPrivateMembers(jwk: object): void {
@@ -55,7 +56,7 @@ export class LogWatch {
     if (TOKEN.test(text)) yield 'a token';
     if (PRIVATE_MEMBER.test(text)) yield 'a private member';
     if (PRIVATE_PEM.test(text)) yield 'a private key';
-    for (const [secret, what] of this.secrets) if (text.includes(secret) && !this.issuers.has(secret)) yield what;
+    for (const [secret, what] of this.secrets) if (text.includes(secret) && !this.named.has(secret)) yield what;
   }
 
   private keepAll(value: unknown, what: string): void {

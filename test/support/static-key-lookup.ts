@@ -18,6 +18,10 @@ export class StaticKeyLookup implements KeyLookup {
     return this.fault ? undefined : this.set;
   }
 
+  peek(): { set: JwkSet } {
+    return { set: this.set };
+  }
+
   async get(): Promise<JwkSet> {
     if (this.fault) throw this.fault;
     return this.set;
@@ -54,6 +58,7 @@ export class StaticKeyLookup implements KeyLookup {
     const keys = [...this.set];
     return {
       state: 'fresh',
+      keys: keys.length,
       kids: keys.flatMap((key) => key.kid ?? []),
       algs: [...new Set(keys.flatMap((key) => key.alg ?? []))],
       counters: {

@@ -1,4 +1,4 @@
-import { ConsoleLogger, Logger } from '@nestjs/common';
+import { Logger } from '@nestjs/common';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { JwksEvents, type JwksEvent } from '../../lib/core/events.js';
 import { logEvents } from '../../lib/telemetry/log-events.js';
@@ -16,12 +16,22 @@ const failed: JwksEvent = {
   retryIn: 2_000,
 };
 const loaded: JwksEvent = { type: 'set.loaded', issuer: ISSUER, duration: 1, from: 'source', keys: 2 };
-const refused: JwksEvent = {
+const rejection: JwksEvent & { type: 'token.rejected' } = {
   type: 'token.rejected',
   issuer: ISSUER,
   duration: 1,
   code: 'token_expired',
   reason: 'The access token has expired (kid "k")',
+};
+const misconfigured: JwksEvent & { type: 'token.rejected' } = {
+  type: 'token.rejected',
+  issuer: ISSUER,
+  duration: 1,
+  code: 'claim_invalid',
+  claim: 'aud',
+  reason: '"aud" is "account", expected "orders-api"',
+  hint: 'ask for a mapper',
+  misconfiguration: true,
 };
 
 describe('logEvents', () => {
@@ -140,36 +150,66 @@ describe('logEvents', () => {
     }
   });
 
-  it('tells of refused tokens at debug', () => {
-    rejected.emit(refused);
-    expect(lines).toEqual(['debug: Refused a token: The access token has expired (kid "k") [token_expired]']);
-  });
-
-  it('makes nobody build an event of a refusal while debug is off, and hears when it is turned on', () => {
+  it('reports rejected tokens at debug, and not at another level', async () => {
+    rejected.emit(rejection);
+    expect(lines).toEqual([
+      `debug: Rejected tokens of "${ISSUER}": 1 token_expired: The access token has expired (kid "k")`,
+    ]);
     const levels = vi.spyOn(Logger, 'isLevelEnabled').mockImplementation((level) => level !== 'debug');
     onTestFinished(() => levels.mockRestore());
-    expect(rejected.observed).toBe(false);
-    expect(sets.observed).toBe(true);
-    rejected.subscribe(() => undefined);
-    rejected.emit(refused);
-    expect(lines).toEqual([]);
-    levels.mockReturnValue(true);
-    rejected.emit(refused);
+    await clock.pass('1m');
+    rejected.emit(rejection);
     expect(lines).toHaveLength(1);
   });
 
-  it("asks Nest's Logger for its level", () => {
-    onTestFinished(() => Logger.overrideLogger(new ConsoleLogger()));
-    Logger.overrideLogger(['error', 'warn', 'log']);
-    expect(rejected.observed).toBe(false);
-    Logger.overrideLogger(['debug']);
-    expect(rejected.observed).toBe(true);
+  it('warns of a misconfiguration at once, with what to do about it', () => {
+    rejected.emit(misconfigured);
+    expect(lines).toEqual([
+      `warn: Rejected tokens of "${ISSUER}": 1 claim_invalid (aud): "aud" is "account", expected "orders-api"; ask for a mapper`,
+    ]);
+  });
+
+  it('sums what follows within a minute, each cause with its count', async () => {
+    rejected.emit(misconfigured);
+    for (let count = 0; count < 100_000; count += 1) {
+      rejected.emit(misconfigured);
+      rejected.emit({ ...rejection, code: `code_${count % 3}` });
+    }
+    expect(lines).toHaveLength(2);
+    await clock.pass('1m');
+    rejected.emit(misconfigured);
+    expect(lines).toHaveLength(3);
+    expect(lines[2]).toMatch(/^warn: .*100000 claim_invalid \(aud\): .* \| 33333 code_1: /);
+  });
+
+  it('tells of another cause within the minute at debug', () => {
+    rejected.emit(misconfigured);
+    rejected.emit({ ...misconfigured, code: 'key_not_found', claim: undefined });
+    expect(lines[1]).toMatch(/^debug: .* 1 key_not_found: /);
+  });
+
+  it('has one line for all tokens of no trusted issuer', () => {
+    for (const iss of ['https://a', 'https://b'])
+      rejected.emit({
+        ...misconfigured,
+        issuer: undefined,
+        code: 'issuer_untrusted',
+        reason: `The issuer is "${iss}"`,
+      });
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain('Rejected tokens: 1 issuer_untrusted');
+  });
+
+  it('tells at error that a set serves no more, and of its recovery', () => {
+    tell({ type: 'set.expired', issuer: ISSUER }, loaded);
+    expect(lines[0]).toMatch(/^error: .*expired/);
+    expect(lines[1]).toMatch(/^log: /);
   });
 
   it('takes a logger of which no level is enabled for one without levels, which writes all, as Nest 11 has it', () => {
     const levels = vi.spyOn(Logger, 'isLevelEnabled').mockReturnValue(false);
     onTestFinished(() => levels.mockRestore());
-    rejected.emit(refused);
+    rejected.emit(rejection);
     expect(lines).toHaveLength(1);
   });
 

@@ -44,6 +44,9 @@ Try, in another terminal:
   curl -i ${origin}/orders
   curl -i ${origin}/orders -H "Authorization: Bearer $TOKEN"
   curl -i ${origin}/orders -H "Authorization: Bearer $TOKEN" --json '{"item":"a kettle"}'
+  curl ${origin}/metrics
+  curl ${origin}/health
+  npx nestjs-jwks inspect ${provider.issuer} --token "$TOKEN" --audience orders-api
 
 That token is good for an hour. Another one:
 

@@ -1,0 +1,66 @@
+import { TokenError, type AnyJwksError } from '../core/errors.js';
+import { safeText, type JwksEvent } from '../core/events.js';
+import type { TokenCase } from './token-judge.js';
+
+type Rejected = Extract<JwksEvent, { type: 'token.rejected' }>;
+
+/**
+ * The event of a rejected token, explained when that is asked for: under a flood of rejected tokens
+ * the log reads one explanation a minute.
+ *
+ * @internal
+ */
+export class TokenRejectedEvent {
+  readonly type = 'token.rejected';
+  readonly issuer: string | undefined;
+  readonly duration: number;
+  readonly code: string;
+  readonly claim: string | undefined;
+
+  constructor(
+    private readonly error: AnyJwksError,
+    private readonly context: Pick<Rejected, 'issuer' | 'duration'> & Pick<TokenCase, 'jwt'>,
+  ) {
+    this.issuer = context.issuer;
+    this.duration = context.duration;
+    this.code = error.code;
+    this.claim = 'claim' in error ? error.claim : undefined;
+  }
+
+  get reason(): string {
+    const { error, context } = this;
+    return (error instanceof TokenError ? error.reason : error.message) + describe(context.jwt);
+  }
+
+  get hint(): string | undefined {
+    return this.error instanceof TokenError ? this.error.hint : undefined;
+  }
+
+  get misconfiguration(): boolean {
+    return this.error instanceof TokenError && this.error.diagnosis?.misconfiguration === true;
+  }
+
+  toPlain(): Rejected {
+    const { type, issuer, duration, code, claim, reason, hint, misconfiguration } = this;
+    return {
+      type,
+      issuer,
+      duration,
+      code,
+      ...(claim !== undefined && { claim }),
+      reason,
+      ...(hint !== undefined && { hint }),
+      misconfiguration,
+    };
+  }
+}
+
+/** What a developer needs to find the token's issuer and key; nothing of it is verified. */
+function describe(jwt: TokenCase['jwt']): string {
+  if (!jwt) return '';
+  const { kid, alg } = jwt.header;
+  const named = Object.entries({ iss: jwt.issuer, kid, alg }).flatMap(([name, text]) =>
+    text === undefined ? [] : `${name} "${safeText(text)}"`,
+  );
+  return ` (${named.join(', ')})`;
+}

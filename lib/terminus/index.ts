@@ -1,0 +1,3 @@
+export { JwksHealthIndicator } from './jwks-health.indicator.js';
+
+export type { JwksHealthDetail, JwksHealthOptions } from './jwks-health.indicator.js';
