@@ -1,10 +1,11 @@
-// Runs the suite elsewhere: node tools/matrix.mjs [node-20 node-22 node-24 nest-11]
-// Each run is told in full and ends in its `N passed, N failed`; the last line of all is their sum.
+// Runs the suite elsewhere: node tools/matrix.mjs [node-20 node-22 node-24 node-26 nest-11] Each
+// run prints all of its output and ends in its `N passed, N failed`; the last line of all is their
+// sum.
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { manifest, npm, root, run, temporaryFolder, tsc } from './run.mjs';
 
-const NODES = ['20', '22', '24'];
+const NODES = ['20', '22', '24', '26'];
 /** Packages of Nest's that do not count with it: how far ahead they are. */
 const AHEAD = { '@nestjs/apollo': 2, '@nestjs/graphql': 2, '@nestjs/mercurius': 2 };
 const current = process.versions.node.split('.')[0];
@@ -48,7 +49,9 @@ function onNest(major) {
   cpSync(root, folder, {
     recursive: true,
     verbatimSymlinks: true,
-    filter: (path) => !/[\\/](\.git|dist|coverage)$/.test(path.slice(root.length - 1)) || path.includes('node_modules'),
+    filter: (path) =>
+      !/[\\/](\.git|dist|coverage|reports|\.stryker-tmp)$/.test(path.slice(root.length - 1)) ||
+      path.includes('node_modules'),
   });
   // In the manifest too: npm's overrides refer to what stands there.
   const nest = Object.keys(manifest.devDependencies).filter((name) => name.startsWith('@nestjs/'));

@@ -3,6 +3,7 @@ import { expiry } from './expiry.mjs';
 import { firstSeen } from './first-seen.mjs';
 import { fleet } from './fleet.mjs';
 import { growth } from './growth.mjs';
+import { headers } from './headers.mjs';
 import { importTime } from './import-time.mjs';
 import { keyLookup } from './key-lookup.mjs';
 import { memory } from './memory.mjs';
@@ -10,4 +11,16 @@ import { nest } from './nest.mjs';
 import { repeated } from './repeated.mjs';
 
 /** In the order in which they run and are reported. */
-export const measures = [keyLookup, firstSeen, repeated, nest, expiry, growth, memory, importTime, fleet, chaos];
+export const measures = [
+  keyLookup,
+  firstSeen,
+  repeated,
+  nest,
+  expiry,
+  growth,
+  memory,
+  importTime,
+  headers,
+  fleet,
+  chaos,
+];

@@ -21,6 +21,8 @@ export const METRICS = {
   badAccepted: { title: 'bad accepted', unit: '', better: 'less' },
   behind: { title: 'behind schedule', unit: 'ms', better: 'less' },
   fetched: { title: 'fetches', unit: '', better: 'less' },
+  headerCpu: { title: 'CPU', unit: 'ms', better: 'less' },
+  headerCpuSlow: { title: 'CPU, 99 %', unit: 'ms', better: 'less' },
   fetches: { title: 'fetches a lifetime', unit: '', better: 'less', panel: 'of a set' },
 };
 

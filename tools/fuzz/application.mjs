@@ -1,4 +1,5 @@
-// An application as the fuzzer asks it, with the guard on one route and Passport on another.
+// An application that the fuzzer sends requests to, with the guard on one route and Passport on
+// another.
 import 'reflect-metadata';
 import { Controller, Get, UseGuards } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -8,7 +9,7 @@ import { Authenticated, JwksModule, JwksService } from '../../dist/index.js';
 
 export const PATHS = ['/guard', '/passport'];
 
-/** Listens on loopback; `send(path, authorization)` answers with the status. */
+/** Listens on loopback; `send(path, authorization)` resolves to the status. */
 export async function start(adapter, { issuer, jwksUri }, connections) {
   const options = { issuer, audience: 'orders-api', jwksUri, http: { retries: 0 } };
   class AppModule {}

@@ -1,7 +1,9 @@
-// Tokens and headers of the fuzzer: each is made of its random numbers alone, beside keys and
-// signatures, which differ from run to run.
-import { generateKeyPairSync, KeyObject } from 'node:crypto';
-import { edited, encode, nested, ODD, signedBy } from './random.mjs';
+// Tokens and headers of the fuzzer: each is made of its seed alone, beside keys and signatures,
+// which differ from run to run.
+import { generateKeyPair, KeyObject } from 'node:crypto';
+import { promisify } from 'node:util';
+import fc from 'fast-check';
+import { decode, edited, encode, nested, odd, place, printable, signedBy, weighted } from './parts.mjs';
 
 const ALGS = ['ES256', 'EdDSA', 'RS256'];
 const NAMES = 'alg kid typ crit jwk jku x5u x5c b64 zip cty enc __proto__ constructor'.split(' ');
@@ -20,44 +22,59 @@ export async function tokenMaterial(issuer) {
   return {
     tokens,
     good: new Set(tokens),
-    attacker: generateKeyPairSync('ed25519'),
+    attacker: await promisify(generateKeyPair)('ed25519'),
     issuer: issuer.issuer,
     signer: { kid: signer.kid, key: KeyObject.from(signer.privateKey) },
   };
 }
 
-export function goodCase(random, { tokens }) {
-  return { authorization: `Bearer ${random.of(tokens)}`, isGood: true };
-}
-
-/** A token that was changed in its text, in its parts, or in its claims before it was signed. */
-export function tokenCase(random, material) {
-  const make = random.of([
-    textChanged,
-    textChanged,
-    partChanged,
-    partChanged,
-    partsMixed,
-    headerChanged,
-    headerChanged,
-    payloadChanged,
-    claimsSigned,
-    claimsSigned,
-    forged,
-  ]);
-  const token = make(random, material);
-  // Some changes change nothing.
-  if (material.good.has(clean(token))) return tokenCase(random, material);
-  return { authorization: clean(`Bearer ${token}`), isGood: false };
+/**
+ * What is sent: a mutated token or header, and in one of fifty cases a good token, so that refusing
+ * everything fails too.
+ */
+export function requests(material) {
+  const good = fc.constantFrom(...material.tokens);
+  const authorization = weighted(
+    [1, good.map((token) => ({ kind: 'good token', authorization: `Bearer ${token}`, isGood: true }))],
+    [8, headers(material, good)],
+    [
+      41,
+      changedTokens(material, good).map((token) => ({
+        kind: 'token',
+        authorization: clean(`Bearer ${token}`),
+        isGood: false,
+      })),
+    ],
+  );
+  return fc
+    .tuple(authorization, fc.record({ api: fc.nat(1), path: fc.nat(1) }))
+    .map((parts) => Object.assign({}, ...parts));
 }
 
 /**
- * A header in which a good token stands in another way: only the ways of RFC 9110 and RFC 6750 may
- * let it in.
+ * Tokens that were changed in their text, in their parts, or in their claims before they were
+ * signed.
  */
-export function headerCase(random, material) {
-  const token = random.of(material.tokens);
-  const scheme = random.of([
+function changedTokens(material, good) {
+  const changed = weighted(
+    [2, edited(good, 3)],
+    [2, partChanged(good)],
+    [1, partsMixed(good)],
+    [2, headerChanged(good)],
+    [1, payloadChanged(good)],
+    [2, claimsSigned(material)],
+    [1, forged(good, material)],
+  );
+  // Some changes change nothing.
+  return changed.filter((token) => !material.good.has(clean(token)));
+}
+
+/**
+ * Headers in which a good token stands in another way: only those of RFC 9110 and RFC 6750 may be
+ * accepted.
+ */
+function headers(material, good) {
+  const scheme = fc.constantFrom(
     'Bearer',
     'bearer',
     'BEARER',
@@ -69,125 +86,135 @@ export function headerCase(random, material) {
     'Bearerx',
     'Bearer,',
     '',
-  ]);
-  const blank = random.of([' ', '  ', '\t', '', ' \t', ' , ', '=', ': ', '     ']);
-  const tail = random.of([
-    '',
-    '',
-    ' ',
-    '\t',
-    ',',
-    ' x',
-    `, Bearer ${random.of(material.tokens)}`,
-    '=',
-    ';a=b',
-    random.text(40),
-  ]);
-  const padding = random.below(20) === 0 ? random.of(['a', ' ', 'Bearer ', '.']).repeat(2_000) : '';
-  const authorization = clean(scheme + blank + token + tail + padding);
-  const read = /^bearer +([^ \t]+)[ \t]*$/i.exec(authorization.trim());
-  return { authorization, isGood: read !== null && material.good.has(read[1]) };
+  );
+  const blank = fc.constantFrom(' ', '  ', '\t', '', ' \t', ' , ', '=', ': ', '     ');
+  const tail = weighted(
+    [8, fc.constantFrom('', '', ' ', '\t', ',', ' x', '=', ';a=b')],
+    [1, good.map((token) => `, Bearer ${token}`)],
+    [1, printable(39)],
+  );
+  const padding = fc.constantFrom('a', ' ', 'Bearer ', '.').map((unit) => unit.repeat(2_000));
+  return fc.tuple(scheme, blank, good, tail, weighted([19, fc.constant('')], [1, padding])).map((parts) => {
+    const authorization = clean(parts.join(''));
+    const read = /^bearer +([^ \t]+)[ \t]*$/i.exec(authorization.trim());
+    return { kind: 'header', authorization, isGood: read !== null && material.good.has(read[1]) };
+  });
 }
 
-function textChanged(random, { tokens }) {
-  let token = random.of(tokens);
-  for (let times = 1 + random.below(3); times > 0; times -= 1) token = edited(random, token);
-  return token;
+/** The octets of one part flipped, filled or turned round, and now and then cut off. */
+function partChanged(good) {
+  const how = fc.oneof(
+    fc.tuple(place, fc.nat(7)).map(
+      ([where, bit]) =>
+        (bytes) =>
+          (bytes[where.at(bytes.length)] ^= 1 << bit),
+    ),
+    fc.tuple(place, fc.nat(255)).map(
+      ([where, octet]) =>
+        (bytes) =>
+          bytes.fill(octet, where.at(bytes.length)),
+    ),
+    fc.constant((bytes) => bytes.reverse()),
+  );
+  const end = weighted([3, fc.constant(undefined)], [1, place]);
+  return fc.tuple(good, fc.nat(2), how, end).map(([token, index, change, cut]) => {
+    const parts = token.split('.');
+    const bytes = Buffer.from(parts[index], 'base64url');
+    change(bytes);
+    parts[index] = bytes.subarray(0, cut?.at(bytes.length)).toString('base64url');
+    return parts.join('.');
+  });
 }
 
-function partChanged(random, { tokens }) {
-  const parts = random.of(tokens).split('.');
-  const place = random.below(3);
-  const bytes = Buffer.from(parts[place], 'base64url');
-  const changed = random.of([
-    () => (bytes[random.below(bytes.length)] ^= 1 << random.below(8)),
-    () => bytes.fill(random.below(256), random.below(bytes.length)),
-    () => bytes.reverse(),
-  ]);
-  changed();
-  parts[place] = bytes
-    .subarray(0, random.below(4) === 0 ? random.below(bytes.length) : bytes.length)
-    .toString('base64url');
-  return parts.join('.');
+/** Parts of three tokens, and now and then a part too many, too few or replaced. */
+function partsMixed(good) {
+  const splice = fc.record({ at: fc.nat(3), drop: fc.nat(1), part: fc.oneof(fc.constantFrom('', 'e30'), good) });
+  const spliced = weighted([2, fc.constant(undefined)], [1, splice]);
+  return fc.tuple(good, good, good, spliced).map(([header, payload, signature, extra]) => {
+    const parts = [header, payload, signature].map((token, index) => token.split('.')[index]);
+    if (extra) parts.splice(extra.at, extra.drop, extra.part);
+    return parts.join('.');
+  });
 }
 
-function partsMixed(random, { tokens }) {
-  const parts = [0, 1, 2].map((place) => random.of(tokens).split('.')[place]);
-  if (random.below(3) === 0) parts.splice(random.below(4), random.below(2), random.of(['', 'e30', random.of(tokens)]));
-  return parts.join('.');
+function headerChanged(good) {
+  return fc
+    .tuple(good, memberChange(NAMES), weighted([1, fc.constant(false)], [2, fc.constant(true)]))
+    .map(([token, change, isSigned]) => {
+      const [header, payload, signature] = token.split('.');
+      return `${encode(change(decode(header)))}.${payload}.${isSigned ? signature : ''}`;
+    });
 }
 
-function headerChanged(random, { tokens }) {
-  const [header, payload, signature] = random.of(tokens).split('.');
-  const changed = withMember(random, JSON.parse(Buffer.from(header, 'base64url').toString()), NAMES);
-  return `${encode(changed)}.${payload}.${random.below(3) === 0 ? '' : signature}`;
+function payloadChanged(good) {
+  return fc.tuple(good, memberChange(CLAIMS)).map(([token, change]) => {
+    const [header, payload, signature] = token.split('.');
+    return `${header}.${encode(change(decode(payload)))}.${signature}`;
+  });
 }
 
-function payloadChanged(random, { tokens }) {
-  const [header, payload, signature] = random.of(tokens).split('.');
-  const changed = withMember(random, JSON.parse(Buffer.from(payload, 'base64url').toString()), CLAIMS);
-  return `${header}.${encode(changed)}.${signature}`;
+/**
+ * Leaves a member out, or adds one. Written as text: an assignment to __proto__ makes no member.
+ */
+function memberChange(names) {
+  const name = fc.constantFrom(...names);
+  const value = fc.oneof(
+    odd,
+    odd.map((one) => [one]),
+    fc.tuple(name, odd).map(([key, one]) => ({ [key]: one })),
+    printable(299),
+  );
+  const added = fc.tuple(name, value).map(
+    ([key, one]) =>
+      (object) =>
+        `${JSON.stringify(object).slice(0, -1)},${JSON.stringify(key)}:${JSON.stringify(one)}}`,
+  );
+  const removed = name.map((key) => (object) => JSON.stringify({ ...object, [key]: undefined }));
+  return weighted([3, added], [1, removed]);
 }
 
 /** Well signed, by the issuer's own key: the claims alone are bad. */
-function claimsSigned(random, { signer, issuer }) {
-  const now = Math.floor(Date.now() / 1_000);
-  const claims = { iss: issuer, aud: 'orders-api', sub: 'user', iat: now, exp: now + 300 };
-  const bad = random.of([
-    () => ({ ...claims, exp: random.of([0, 1, now - 60, '9999999999', null, [], {}, true, now - 6]) }),
-    () => ({ ...claims, nbf: random.of([now + 600, 'soon', null, 1e300]) }),
-    () => ({ ...claims, iat: random.of([now + 600, 'soon', null]) }),
-    () => ({
-      ...claims,
-      aud: random.of(['', 'orders', 'orders-api ', 'Orders-api', [], ['x'], [1, 'orders-api'], {}, null, 1]),
-    }),
-    () => ({
-      ...claims,
-      iss: random.of([`${issuer}/`, issuer.toUpperCase(), [issuer], '', null, 'https://evil.example']),
-    }),
-    () => ({ ...claims, sub: random.of([1, null, {}, ['user']]) }),
-    () => ({ ...claims, cnf: random.of([{}, null, { jkt: 'x' }]) }),
-    () => ({ ...claims, deep: nested(40 + random.below(400)) }),
-    () => [claims],
-    () => random.of(['text', 1, null, true]),
-    () => JSON.stringify(claims).replace(/"exp":\d+/, '"exp":1e400'),
-    () => `\ufeff${JSON.stringify(claims)}`,
-    () =>
-      Buffer.concat([
-        Buffer.from(JSON.stringify({ ...claims, x: 1 }).slice(0, -2)),
-        Buffer.from([0x22, 0xff, 0xfe, 0x22, 0x7d]),
-      ]),
-  ])();
-  return signedBy(`${encode({ alg: 'EdDSA', kid: signer.kid })}.${encode(bad)}`, signer.key);
+function claimsSigned({ signer, issuer }) {
+  const input = (claims) => `${encode({ alg: 'EdDSA', kid: signer.kid })}.${encode(claims)}`;
+  return badClaims(issuer).map((claims) => signedBy(input(claims), signer.key));
 }
 
-function forged(random, { tokens, attacker, signer }) {
-  const [, payload] = random.of(tokens).split('.');
+function badClaims(issuer) {
+  const now = Math.floor(Date.now() / 1_000);
+  const claims = { iss: issuer, aud: 'orders-api', sub: 'user', iat: now, exp: now + 3_600 };
+  const json = JSON.stringify(claims);
+  const withOne = (name, ...values) => fc.constantFrom(...values).map((value) => ({ ...claims, [name]: value }));
+  const brokenUtf8 = [Buffer.from(`${json.slice(0, -1)},"x":"`), Buffer.from([0xff, 0xfe]), Buffer.from('"}')];
+  return fc.oneof(
+    withOne('exp', 0, 1, now - 60, '9999999999', null, [], {}, true, now - 6),
+    withOne('nbf', now + 86_400, 'soon', null, 1e300),
+    withOne('iat', now + 86_400, 'soon', null),
+    withOne('aud', '', 'orders', 'orders-api ', 'Orders-api', [], ['x'], [1, 'orders-api'], {}, null, 1),
+    withOne('iss', `${issuer}/`, issuer.toUpperCase(), [issuer], '', null, 'https://evil.example'),
+    withOne('sub', 1, null, {}, ['user']),
+    withOne('cnf', {}, null, { jkt: 'x' }),
+    fc.integer({ min: 40, max: 439 }).map((depth) => ({ ...claims, deep: nested(depth) })),
+    fc.constant([claims]),
+    fc.constantFrom('text', 1, null, true),
+    fc.constantFrom(json.replace(/"exp":\d+/, '"exp":1e400'), `\ufeff${json}`, Buffer.concat(brokenUtf8)),
+  );
+}
+
+/** Signed by the attacker, under the issuer's kid, another or none. */
+function forged(good, { attacker, signer }) {
   const jwk = attacker.publicKey.export({ format: 'jwk' });
-  const header = random.of([
+  const header = fc.constantFrom(
     { kid: signer.kid },
     { kid: signer.kid, jwk },
     { kid: 'x', jwk },
     { jwk },
     { kid: '' },
     {},
-  ]);
-  return signedBy(`${encode({ alg: random.of(['EdDSA', 'Ed25519']), ...header })}.${payload}`, attacker.privateKey);
-}
-
-function withMember(random, object, names) {
-  const name = random.of(names);
-  const value = random.of([
-    () => random.of(ODD),
-    () => [random.of(ODD)],
-    () => ({ [random.of(names)]: random.of(ODD) }),
-    () => random.text(300),
-  ])();
-  // Written as text: an assignment to __proto__ makes no member.
-  const rest = JSON.stringify(object).slice(0, -1);
-  return random.below(4) === 0
-    ? JSON.stringify({ ...object, [name]: undefined })
-    : `${rest},${JSON.stringify(name)}:${JSON.stringify(value)}}`;
+  );
+  return fc.tuple(good, fc.constantFrom('EdDSA', 'Ed25519'), header).map(([token, alg, rest]) => {
+    const [, payload] = token.split('.');
+    return signedBy(`${encode({ alg, ...rest })}.${payload}`, attacker.privateKey);
+  });
 }
 
 /** What a client can send in a header, and Node takes: 16 kB in all. */
