@@ -11,7 +11,7 @@ import { bindToInvocation, markGuarded } from './invocation.js';
 import { attachTargetOf, attachTo, requestOf, sharingKeyOf } from './request-context.js';
 import type { ClaimsErrorMapper, Authentication } from './verification.js';
 import { PUBLIC, routeMetadataOf } from './route-metadata.js';
-import { assertRouteOptions, isFrozenRoute, type AuthenticatedOptions } from './route-options.js';
+import { freezeRouteOptions, isFrozenRoute, type AuthenticatedOptions } from './route-options.js';
 import { authorizeRoute } from './route-rules.js';
 import { verifyOnce } from './shared-verification.js';
 
@@ -129,9 +129,9 @@ export class JwksAuthGuard implements CanActivate {
 
   private run(context: ExecutionContext): MaybePromise<boolean> {
     try {
-      const options = this.getOptions(context);
-      if (!options) return true;
-      if (!isFrozenRoute(options)) assertRouteOptions(options);
+      const given = this.getOptions(context);
+      if (!given) return true;
+      const options = isFrozenRoute(given) ? given : freezeRouteOptions(given);
       const outcome = this.authenticate(options, context);
       return isPromise(outcome) ? this.awaited(outcome, context) : outcome;
     } catch (error) {

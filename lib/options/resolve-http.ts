@@ -65,13 +65,14 @@ function readTransport(http: OptionReader, tenants: boolean): HttpTransportSetti
   const tls = readTls(http);
   const proxy = readProxy(http);
   const dispatcher = readDispatcher(http);
-  return {
+  // Without a prototype: an absent member must not be found on a polluted one.
+  return Object.assign(Object.create(null) as object, {
     allowPrivateAddresses: allowed,
     ...(fetch !== undefined && { fetch: fetch as typeof globalThis.fetch }),
     ...(tls && { tls }),
     ...(proxy !== undefined && { proxy }),
     ...(dispatcher && { dispatcher }),
-  };
+  });
 }
 
 function readDispatcher(http: OptionReader): Dispatcher | undefined {
@@ -105,7 +106,8 @@ function readTls(http: OptionReader): JwksTlsOptions | undefined {
   tls.text('servername', undefined, /^\S+$/, 'a host name');
   tls.boolean('rejectUnauthorized', true);
   // That the three belong together, the transport judges.
-  return Object.fromEntries(TLS_NAMES.filter((name) => tls.has(name)).map((name) => [name, tls.get(name)]));
+  const given = TLS_NAMES.filter((name) => tls.has(name)).map((name) => [name, tls.get(name)] as const);
+  return Object.assign(Object.create(null) as object, Object.fromEntries(given));
 }
 
 function isPem(value: unknown): boolean {
