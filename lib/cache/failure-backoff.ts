@@ -71,6 +71,8 @@ export class FailureBackoff {
     const Fault = this.lastFault?.error.code === 'jwks_invalid' ? InvalidJwkSetError : JwksConnectionError;
     return new Fault('The JWK Set is unavailable: the last attempt failed and the next one is not due yet', {
       retryable: false,
+      failsOver: this.lastFault?.error.failsOver ?? true,
+      allowsStale: this.lastFault?.error.allowsStale ?? true,
       retryAfter: this.timeLeftIfNeeded,
       cause: this.lastFault?.error,
     });

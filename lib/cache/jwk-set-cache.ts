@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.js';
-import { JwksConnectionError, SigningKeyNotFoundError } from '../core/errors.js';
+import { JwksConnectionError, SigningKeyNotFoundError, type SourceError } from '../core/errors.js';
 import type { JwksEvents } from '../core/events.js';
 import type { JwkSet, KeySelector } from '../keys/jwk-set.js';
 import type { SigningKey } from '../keys/signing-key.js';
@@ -79,6 +79,21 @@ export class JwkSetCache implements KeyLookup {
     this.refresher = refresher;
     this.refetcher = new MissingKeyRefresh(settings, { refresher, currentSet, budget, backoff, reporter, clock });
     this.served = new StaleWhileRevalidate(settings.enabled, { currentSet, refresher, backoff, reporter, clock });
+  }
+
+  /** Whether there is a set that may serve: fresh, refresh-due or stale. */
+  get canServe(): boolean {
+    return this.served.servable !== undefined;
+  }
+
+  /** Whether the source has withdrawn all keys: an answer, not an outage. */
+  get withdrawn(): boolean {
+    return this.backoff.isFailing && this.backoff.lastFault?.error.allowsStale === false;
+  }
+
+  /** The error for a caller while nothing is available. */
+  unavailable(): SourceError {
+    return this.backoff.toError();
   }
 
   current(): JwkSet | undefined {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { JwkSetCache } from '../cache/jwk-set-cache.js';
 import { JwkSetStore, type JwksStore } from '../cache/jwk-set-store.js';
 import type { Clock } from '../core/clock.js';
@@ -7,13 +6,13 @@ import { JwkSet } from '../keys/jwk-set.js';
 import type { ResolvedIssuer, ResolvedMember } from '../options/resolve-issuer.js';
 import type { ResolvedKeeping } from '../options/resolve-options.js';
 import { DiscoverySource } from '../sources/discovery-source.js';
-import { FailoverSource } from '../sources/failover-source.js';
 import type { HttpTransport } from '../sources/http-dispatcher.js';
 import { HttpSource } from '../sources/http-source.js';
 import { StaticSource, type JwkSetSource } from '../sources/jwk-set-source.js';
 import { RetryingSource } from '../sources/retrying-source.js';
 import { TokenVerifier } from '../tokens/token-verifier.js';
 import type { EventChannels } from './event-channels.js';
+import { FailoverKeyLookup } from './failover-key-lookup.js';
 import { TrustedIssuer } from './issuer-chain.js';
 import { memoryStore } from './memory-store.js';
 
@@ -44,30 +43,30 @@ export class TrustedIssuerFactory {
     private readonly parts: TrustedIssuerFactoryParts,
   ) {}
 
-  /** Throws a JwksConfigurationError where a static set is none. */
+  /** @throws JwksConfigurationError if a static set is not usable. */
   make(issuer: ResolvedIssuer): TrustedIssuer {
+    const kept = issuer.members.map((member) => this.keptSetOf(member, issuer));
+    const [first, ...backups] = kept.map(({ keys }) => keys);
+    const keys = backups.length === 0 ? first! : new FailoverKeyLookup([first!, ...backups]);
+    const sources = kept.map(({ source }) => source);
+    return new TrustedIssuer(issuer, { keys, verifier: new TokenVerifier(keys, this.parts.clock), sources });
+  }
+
+  /** The kept set of one member. With several members each gets its share of the deadline. */
+  private keptSetOf(member: ResolvedMember, issuer: ResolvedIssuer): { keys: JwkSetCache; source: JwkSetSource } {
     const { http, cache, refetchLimit } = this.settings;
     const { channels, clock } = this.parts;
     const { store, ...lifetime } = cache;
-    const source = this.sourceOf(issuer);
-    const label = issuer.issuer || undefined;
+    const source = new RetryingSource(this.sourceOf(member, issuer), { retries: http.retries }, clock);
+    const deadline = Math.max(1, Math.floor(http.deadline / issuer.members.length));
     const keys = new JwkSetCache(
-      { ...lifetime, deadline: http.deadline, enabled: store !== false, refetchLimit, issuer: label },
-      { source, store: this.storeOf(issuer), clock, events: channels.sets },
+      { ...lifetime, deadline, enabled: store !== false, refetchLimit, issuer: issuer.issuer || undefined },
+      { source, store: this.storeOf(member, issuer), clock, events: channels.sets },
     );
-    return new TrustedIssuer(issuer, { keys, verifier: new TokenVerifier(keys, clock), source });
+    return { keys, source };
   }
 
-  private sourceOf(issuer: ResolvedIssuer): JwkSetSource {
-    const { timeout, deadline, retries } = this.settings.http;
-    const members = issuer.members.map((member) => this.memberOf(member, issuer));
-    const turn = Math.min(timeout, Math.floor(deadline / members.length));
-    const [only] = members;
-    const source = only && members.length === 1 ? only : new FailoverSource(members, { turn }, this.parts.clock);
-    return new RetryingSource(source, { retries }, this.parts.clock);
-  }
-
-  private memberOf(member: ResolvedMember, { allowInsecure, members }: ResolvedIssuer): JwkSetSource {
+  private sourceOf(member: ResolvedMember, { allowInsecure }: ResolvedIssuer): JwkSetSource {
     const { transport, clock } = this.parts;
     const { timeout, headers, maxResponseSize } = this.settings.http;
     const exchange = { timeout, headers, maxResponseSize };
@@ -78,10 +77,8 @@ export class TrustedIssuerFactory {
       }
       case 'http':
         return new HttpSource({ ...exchange, uri: member.uri }, transport, clock);
-      case 'static': {
-        const source = new StaticSource(parseStatic(member), member.document);
-        return members.length === 1 ? source : shortLived(source);
-      }
+      case 'static':
+        return new StaticSource(parseStatic(member), member.document);
       case 'custom':
         return member.source;
     }
@@ -91,13 +88,11 @@ export class TrustedIssuerFactory {
    * A set that is not fetched has no use for a store, and one that can't be told from another's
    * must not be shared.
    */
-  private storeOf(issuer: ResolvedIssuer): JwkSetStore | undefined {
+  private storeOf(member: ResolvedMember, { issuer }: ResolvedIssuer): JwkSetStore | undefined {
     const { store, prefix, integrityKey } = this.settings.cache;
-    const { members } = issuer;
-    const needsNone = members.every(({ kind }) => kind === 'static');
-    const isNameless = !issuer.issuer && members.some(({ kind }) => kind === 'custom');
-    if (store === false || needsNone || isNameless) return undefined;
-    const owner = { issuer: issuer.issuer ?? false, uri: placeOf(members), ...(integrityKey && { integrityKey }) };
+    const isNameless = !issuer && member.kind === 'custom';
+    if (store === false || member.kind === 'static' || isNameless) return undefined;
+    const owner = { issuer: issuer ?? false, uri: placeOf(member), ...(integrityKey && { integrityKey }) } as const;
     const { channels, clock } = this.parts;
     return new JwkSetStore(this.cacheOf(store), { ...STORE_LIMITS, prefix, ...owner }, clock, channels.sets);
   }
@@ -105,17 +100,6 @@ export class TrustedIssuerFactory {
   private cacheOf(store: JwksStore | undefined): JwksStore {
     return store ?? (this.memory ??= memoryStore());
   }
-}
-
-/**
- * A backup never ages by itself, and must not keep the members before it from being asked again: it
- * is good for `cache.minTtl`.
- */
-function shortLived(source: StaticSource): JwkSetSource {
-  return {
-    load: async () => ({ ...(await source.load()), hints: { maxAge: 0 } }),
-    fetchDocument: () => source.fetchDocument(),
-  };
 }
 
 function parseStatic({ document, option }: ResolvedMember & { kind: 'static' }): JwkSet {
@@ -129,21 +113,14 @@ function parseStatic({ document, option }: ResolvedMember & { kind: 'static' }):
   }
 }
 
-/**
- * The whole way: an application with another failover member must not take what it has from there.
- */
-function placeOf(members: readonly ResolvedMember[]): string {
-  const places = members.map((member) => {
-    switch (member.kind) {
-      case 'discovery':
-        return 'discovered';
-      case 'http':
-        return member.uri;
-      case 'static':
-        return `static:${createHash('sha256').update(JSON.stringify(member.document)).digest('base64url')}`;
-      case 'custom':
-        return 'custom';
-    }
-  });
-  return places.length === 1 ? (places[0] as string) : JSON.stringify(places);
+/** The name of a member in the shared store: sets of different places never share an entry. */
+function placeOf(member: ResolvedMember): string {
+  switch (member.kind) {
+    case 'http':
+      return member.uri;
+    case 'discovery':
+      return 'discovered';
+    default:
+      return member.kind;
+  }
 }

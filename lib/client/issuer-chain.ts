@@ -24,7 +24,8 @@ export interface JwksStatus extends KeyLookupStatus {
 export interface IssuerParts {
   readonly keys: KeyLookup;
   readonly verifier: TokenVerifier;
-  readonly source: JwkSetSource;
+  /** The sources that the issuer closes. */
+  readonly sources: readonly Pick<JwkSetSource, 'close'>[];
 }
 
 /**
@@ -121,8 +122,8 @@ export class TrustedIssuer {
   /** Ends the fetch under way; later look-ups reject. */
   async close(): Promise<void> {
     this.keys.close();
-    // A source of the application's own may fail in this too; there is nobody left to tell.
-    await Promise.resolve(this.parts.source.close?.()).catch(() => undefined);
+    // A custom source may fail in this too, and no caller is left to hear of it.
+    await Promise.allSettled(this.parts.sources.map(async (source) => source.close?.()));
   }
 }
 
