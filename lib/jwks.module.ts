@@ -7,6 +7,8 @@ import {
   type OnModuleInit,
   type Provider,
 } from '@nestjs/common';
+import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import { assertRulesAreGuarded } from './auth/guard-coverage.js';
 import { JwksAuthGuard } from './auth/jwks-auth.guard.js';
 import { JwksStrategy } from './auth/jwks.strategy.js';
 import { JwksRuntime } from './client/jwks-runtime.js';
@@ -50,7 +52,12 @@ export class JwksModule extends ConfigurableModuleClass implements OnModuleInit,
   private endMetrics: (() => void) | undefined;
 
   /** @internal */
-  constructor(@Inject(JwksRuntime) private readonly runtime: JwksRuntime) {
+  constructor(
+    @Inject(JwksRuntime) private readonly runtime: JwksRuntime,
+    private readonly modules: ModulesContainer,
+    private readonly config: ApplicationConfig,
+    private readonly adapterHost: HttpAdapterHost,
+  ) {
     super();
   }
 
@@ -73,8 +80,14 @@ export class JwksModule extends ConfigurableModuleClass implements OnModuleInit,
     return super.forRootAsync(options);
   }
 
-  /** Loads the sets, as `prefetch` says. */
+  /**
+   * Checks that Nest asks for every rule, and loads the sets as `prefetch` says.
+   *
+   * @throws JwksConfigurationError for a rule on a method that Nest does not guard.
+   */
   async onModuleInit(): Promise<void> {
+    const { modules, config, adapterHost } = this;
+    assertRulesAreGuarded({ modules, config, adapterHost, allowed: this.runtime.settings.allowUnguarded });
     this.endMetrics = await this.exportMetrics();
     this.endLogs = logEvents(this.runtime.channels, this.runtime.clock, new Logger(JwksModule.name));
     const { prefetch } = this.runtime.settings;

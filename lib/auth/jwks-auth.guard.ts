@@ -7,7 +7,8 @@ import { stateOf } from './context-state.js';
 import { extractToken, resolveBearerToken } from './credentials.js';
 import { messageRequest } from './message-headers.js';
 import { toException } from './refuse.js';
-import { bindToInvocation, markGuarded } from './invocation.js';
+import { connectionContextOf, disconnect } from './connection.js';
+import { attachedOf, bindToInvocation, markGuarded } from './invocation.js';
 import { attachTargetOf, attachTo, requestOf, sharingKeyOf } from './request-context.js';
 import type { ClaimsErrorMapper, Authentication } from './verification.js';
 import { PUBLIC, routeMetadataOf } from './route-metadata.js';
@@ -55,6 +56,25 @@ export class JwksAuthGuard implements CanActivate {
     const kind = this.constructor === JwksAuthGuard ? this.jwks : this;
     const state = stateOf(context);
     return state.decisionOf(kind) ?? state.ran(kind, this.run(context));
+  }
+
+  /**
+   * Verifies the token of a new connection, for `handleConnection` of a gateway, which Nest does not
+   * guard: `const auth = await guard.authenticateConnection(client)`. Disconnects a client whose token
+   * is missing or rejected, with the close code 1008 (1013 while keys are unavailable) for `ws`, and
+   * returns `undefined`. Never rejects. `request` is the second argument of `handleConnection` with
+   * `ws`; it is not needed with socket.io or `withUpgradeRequest`.
+   */
+  async authenticateConnection(client: object, request?: unknown): Promise<Authentication | undefined> {
+    try {
+      const context = connectionContextOf(client, request);
+      const options = freezeRouteOptions({});
+      await this.authenticate(options, context);
+      return attachedOf(context)?.authentication;
+    } catch (error) {
+      disconnect(client, error);
+      return undefined;
+    }
   }
 
   /**

@@ -38,6 +38,11 @@ export function markRoute(metadata: RouteMetadata): ClassDecorator & MethodDecor
   };
 }
 
+/** The metadata of a class or method itself. @internal */
+export function ownRouteMetadataOf(target: object): RouteMetadata | undefined {
+  return Reflect.getMetadata(KEY, target) as RouteMetadata | undefined;
+}
+
 /** Whether `@Public()` stands on the handler or, where that has nothing, on its class. @internal */
 export function isPublic(context: ExecutionContext): boolean {
   const [own, inherited] = [context.getHandler(), context.getClass()].map((target): unknown =>

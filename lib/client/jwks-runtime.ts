@@ -3,6 +3,7 @@ import { systemClock, type Clock } from '../core/clock.js';
 import type { JwksEvent } from '../core/events.js';
 import type { TokenExtractorRequest } from '../options/jwks-options.js';
 import type { ResolvedMetrics } from '../options/metrics-options.js';
+import type { UnguardedKind } from '../options/jwks-options.js';
 import { resolveClientOptions, resolveModuleOptions, type ResolvedKeeping } from '../options/resolve-options.js';
 import type { ResolvedTrust } from '../options/resolve-trust.js';
 import { createTransport, type HttpTransport } from '../sources/http-dispatcher.js';
@@ -22,6 +23,7 @@ import { DynamicIssuers } from './tenants.js';
 export interface RuntimeSettings {
   readonly prefetch: boolean | 'required';
   readonly metrics: ResolvedMetrics;
+  readonly allowUnguarded: ReadonlySet<UnguardedKind>;
   readonly tokenFrom: ((request: TokenExtractorRequest) => string | null) | undefined;
   readonly realm: string | undefined;
 }
@@ -75,8 +77,8 @@ export class JwksRuntime {
 
   /** Throws a JwksConfigurationError. Nothing is fetched yet. */
   static ofModule(options: unknown, clock = systemClock): JwksRuntime {
-    const { trust, prefetch, metrics, tokenFrom, realm, ...keeping } = resolveModuleOptions(options);
-    const settings = { prefetch, metrics, tokenFrom, realm };
+    const { trust, prefetch, metrics, allowUnguarded, tokenFrom, realm, ...keeping } = resolveModuleOptions(options);
+    const settings = { prefetch, metrics, allowUnguarded, tokenFrom, realm };
     return new JwksRuntime(partsOf(trust, keeping, clock), settings);
   }
 
@@ -86,6 +88,7 @@ export class JwksRuntime {
     return new JwksRuntime(partsOf({ kind: 'one', issuer }, keeping, clock), {
       prefetch: false,
       metrics: false,
+      allowUnguarded: new Set<UnguardedKind>(),
       tokenFrom: undefined,
       realm: undefined,
     });

@@ -54,6 +54,9 @@ export interface TokenExtractorRequest {
   readonly context?: unknown;
 }
 
+/** A kind of method that Nest does not guard. @internal */
+export type UnguardedKind = 'gateways' | 'microservices' | 'resolvers' | 'providers';
+
 /** What holds for the module as a whole. @publicApi */
 export interface JwksSharedOptions extends JwksKeepingOptions {
   /**
@@ -64,6 +67,16 @@ export interface JwksSharedOptions extends JwksKeepingOptions {
    * @default true
    */
   prefetch?: boolean | 'required';
+  /**
+   * Which methods may carry a rule that Nest never asks for, or stay outside of a guard for the whole
+   * application. Otherwise such a method is an error at start-up. `'gateways'` (Nest 11 runs no global
+   * guard for them), `'microservices'` (of `connectMicroservice` without `inheritAppConfig: true`),
+   * `'resolvers'` (field and reference resolvers without `fieldResolverEnhancers: ['guards']`) or
+   * `'providers'` (any other method, such as `@Cron`, `@OnEvent` and CQRS handlers).
+   *
+   * @default none
+   */
+  allowUnguarded?: readonly UnguardedKind[];
   /**
    * Whether metrics and the span `jwks.load` go to OpenTelemetry, if `@opentelemetry/api` is
    * installed and an SDK is registered before the application starts. `false` switches both off.

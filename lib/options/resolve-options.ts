@@ -1,6 +1,6 @@
 import { JwksConfigurationError } from '../core/errors.js';
 import { DEFAULTS } from './defaults.js';
-import type { TokenExtractorRequest } from './jwks-options.js';
+import type { TokenExtractorRequest, UnguardedKind } from './jwks-options.js';
 import { resolveMetrics, type ResolvedMetrics } from './metrics-options.js';
 import { OptionReader } from './option-reader.js';
 import { resolveCache, resolveRefetchLimit, type ResolvedCache, type ResolvedRefetchLimit } from './resolve-cache.js';
@@ -22,6 +22,7 @@ export interface ResolvedModule extends ResolvedKeeping {
   readonly trust: ResolvedTrust;
   readonly prefetch: boolean | 'required';
   readonly metrics: ResolvedMetrics;
+  readonly allowUnguarded: ReadonlySet<UnguardedKind>;
   readonly tokenFrom: ((request: TokenExtractorRequest) => string | null) | undefined;
   readonly realm: string | undefined;
 }
@@ -34,7 +35,27 @@ export interface ResolvedClient extends ResolvedKeeping {
 const KEEPING_NAMES = ['cache', 'refetchLimit', 'http', 'tokenCache'];
 /** Routes ask for scopes, a client has none. */
 const CLIENT_NAMES = ISSUER_NAMES.filter((name) => name !== 'scopesFrom');
-const MODULE_NAMES = [...ISSUER_NAMES, 'issuers', ...KEEPING_NAMES, 'prefetch', 'metrics', 'tokenFrom', 'realm'];
+const MODULE_NAMES = [
+  ...ISSUER_NAMES,
+  'issuers',
+  ...KEEPING_NAMES,
+  'prefetch',
+  'metrics',
+  'allowUnguarded',
+  'tokenFrom',
+  'realm',
+];
+
+const UNGUARDED_KINDS: readonly string[] = [
+  'gateways',
+  'microservices',
+  'resolvers',
+  'providers',
+] satisfies UnguardedKind[];
+
+function isUnguardedKind(value: unknown): value is UnguardedKind {
+  return typeof value === 'string' && UNGUARDED_KINDS.includes(value);
+}
 
 /**
  * Checks the options of a module and completes them. Throws a JwksConfigurationError that names the
@@ -55,6 +76,7 @@ export function resolveModuleOptions(given: unknown): ResolvedModule {
     ...resolveKeeping(options, trust.kind === 'tenants'),
     prefetch: readPrefetch(options, trust),
     metrics: resolveMetrics(options),
+    allowUnguarded: new Set(options.list('allowUnguarded', isUnguardedKind, `a list of ${UNGUARDED_KINDS.join(', ')}`)),
     tokenFrom: options.method('tokenFrom', 'a function of the request that answers with the token or null'),
     // RFC 9110 section 11.5: a quoted-string, which need not be escaped this way.
     realm: options.text('realm', undefined, /^[ !#-[\]-~]+$/, 'printable ASCII without quotes and backslashes'),
