@@ -29,7 +29,7 @@ export { JwksService } from './jwks.service.js';
 export { JwkSet } from './keys/jwk-set.js';
 export { SigningKey } from './keys/signing-key.js';
 
-export type { Authentication } from './auth/verification.js';
+export type { Authentication } from './client/authentication.js';
 export type { ClaimsSchema } from './auth/claims-schema.js';
 export type { AuthenticatedOptions } from './auth/route-options.js';
 export type { JwksStatus } from './client/issuer-chain.js';

@@ -1,6 +1,6 @@
 import type { JSONWebKeySet, JWTPayload } from 'jose';
 import type { Observable } from 'rxjs';
-import type { Authentication } from './client/token-judge.js';
+import type { Authentication } from './client/authentication.js';
 import type { JwksStatus } from './client/issuer-chain.js';
 import { JwksClient, type RefreshOptions } from './client/jwks-client.js';
 import type { JwksRuntime, RuntimeSettings } from './client/jwks-runtime.js';
@@ -120,8 +120,8 @@ export class JwksService {
    *
    * @internal
    */
-  authenticate(token: string, options?: JwksVerifyOptions, connection?: object): MaybePromise<Authentication> {
-    return this.runtime.authenticator.authenticate(token, options, connection);
+  authenticate(token: string, options?: JwksVerifyOptions): MaybePromise<Authentication> {
+    return this.runtime.authenticator.authenticate(token, options);
   }
 
   /** Tells of a refusal that never reached `authenticate`, or that came after it. @internal */

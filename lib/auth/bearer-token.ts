@@ -13,8 +13,8 @@ const TOKEN68_CHARS = charactersOf('-._~+/');
 
 /** Authorization values up to this length cost nothing, whatever reads them. */
 const HARMLESS_LENGTH = 1024;
-/** No scheme has a name as long as this. */
-const LONGEST_SCHEME = 64;
+/** No scheme has a name as long as this, and JavaScript's `\s` also matches 0xA0. */
+const LONG_AND_HARMLESS = /^\S{1,64}[ \t]{1,8}\S+$/;
 
 /**
  * The token of one `Authorization` value; `undefined` where there is none: the value is of another
@@ -63,8 +63,7 @@ function isSingle(credential: string): boolean {
  */
 export function assertSafeForExtractors(authorization: unknown): void {
   if (typeof authorization !== 'string' || authorization.length <= HARMLESS_LENGTH) return;
-  const blank = authorization.slice(0, LONGEST_SCHEME).indexOf(' ');
-  if (blank <= 0) throw new MalformedTokenError();
+  if (!LONG_AND_HARMLESS.test(authorization)) throw new MalformedTokenError();
 }
 
 function withoutBlanks(value: string): [from: number, to: number] {

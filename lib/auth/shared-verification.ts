@@ -1,13 +1,12 @@
 import type { MaybePromise } from '../core/maybe-promise.js';
 import type { JwksService } from '../jwks.service.js';
-import { fieldsOf, isObject } from './fields.js';
 import { verifyOptionsOf, type AuthenticatedOptions } from './route-options.js';
 import type { Authentication } from './verification.js';
 import { requestStateOf } from './request-state.js';
 
 /**
- * Verifies a token once for each `scope` (a request, or one message of a WebSocket), whoever asks:
- * several guards of one route, the fields of one GraphQL query. Routes that name another issuer or
+ * Verifies a token once for each `scope` (a request, or one message of a WebSocket), for several
+ * guards of one route and for the fields of one GraphQL query. Routes that name another issuer or
  * audience do not share, nor does the service of another application.
  *
  * @internal
@@ -26,7 +25,7 @@ export function verifyOnce(
   }
   let authentication: MaybePromise<Authentication>;
   try {
-    authentication = verifyToken(jwks, accessToken, options, scope);
+    authentication = verifyToken(jwks, accessToken, options);
   } catch (error) {
     authentication = Promise.reject(error);
   }
@@ -34,20 +33,13 @@ export function verifyOnce(
   return authentication;
 }
 
-/**
- * Throws at once where nothing has to be waited for. `request` is what has the token, as far as
- * that is known.
- *
- * @internal
- */
+/** Throws at once where nothing has to be waited for. @internal */
 export function verifyToken(
   jwks: JwksService,
   accessToken: string,
   options: AuthenticatedOptions,
-  request: unknown,
 ): MaybePromise<Authentication> {
-  const { socket } = fieldsOf(request);
-  return jwks.authenticate(accessToken, verifyOptionsOf(options), isObject(socket) ? socket : undefined);
+  return jwks.authenticate(accessToken, verifyOptionsOf(options));
 }
 
 function asksAlike(some: AuthenticatedOptions, others: AuthenticatedOptions): boolean {

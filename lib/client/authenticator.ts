@@ -13,10 +13,15 @@ import type { IssuerRegistry } from './issuers.js';
 import type { ModuleTelemetry } from './module-telemetry.js';
 import type { TokenTally } from './token-tally.js';
 import { TokenRejectedEvent } from './token-rejected-event.js';
-import { TokenJudge, type Authentication, type TokenCase, type TokenJudgeParts } from './token-judge.js';
+import type { Authentication } from './authentication.js';
+import {
+  TokenAuthentication,
+  type AuthenticationAttempt,
+  type TokenAuthenticationParts,
+} from './token-authentication.js';
 
 /** @internal */
-export interface AuthenticatorParts extends TokenJudgeParts {
+export interface AuthenticatorParts extends TokenAuthenticationParts {
   readonly channels: EventChannels;
   readonly telemetry: ModuleTelemetry;
   readonly issuers: IssuerRegistry;
@@ -24,36 +29,34 @@ export interface AuthenticatorParts extends TokenJudgeParts {
   readonly untrusted: TokenTally;
 }
 
-/** What may be told of a token that went no further. */
-type Progress = Partial<Pick<TokenCase, 'token' | 'options' | 'startedAt' | 'jwt' | 'trustedIssuer'>>;
+/** What may be reported of a token that was rejected. */
+type Progress = Partial<Pick<AuthenticationAttempt, 'token' | 'options' | 'startedAt' | 'jwt' | 'trustedIssuer'>>;
 
 /**
- * Has tokens judged, and tells of it.
+ * Authenticates tokens, and counts and reports the outcome.
  *
  * @internal
  */
 export class Authenticator {
-  private readonly tokens: TokenJudge;
+  private readonly tokens: TokenAuthentication;
 
   constructor(private readonly parts: AuthenticatorParts) {
-    this.tokens = new TokenJudge(parts);
+    this.tokens = new TokenAuthentication(parts);
   }
 
   /**
-   * At once where nothing has to be waited for, as for most tokens that were verified before; what
-   * it then rejects is thrown. `connection` is what brought the token.
+   * Verifies a token and runs `validate`. Synchronous, throwing too, for most tokens that were
+   * verified before.
    */
-  authenticate(token: string, options?: JwksVerifyOptions, connection?: object): MaybePromise<Authentication> {
+  authenticate(token: string, options?: JwksVerifyOptions): MaybePromise<Authentication> {
     const { channels, clock, telemetry } = this.parts;
-    // Who listens to accepted tokens is told how long each of them took; the log of rejected ones
-    // does not need it.
+    // Listeners of accepted tokens get the duration of each; the log of rejected ones needs none.
     const isWatched = channels.verified.observed;
     const isTimed = isWatched || telemetry.isRecording;
     const startedAt = isWatched || (isTimed && telemetry.isTurn) ? clock.monotonic() : undefined;
-    const given: TokenCase = {
+    const given: AuthenticationAttempt = {
       token,
       options,
-      connection,
       isTimed,
       startedAt,
       isKnown: false,
@@ -61,7 +64,7 @@ export class Authenticator {
       trustedIssuer: undefined,
     };
     try {
-      const made = this.tokens.judge(given);
+      const made = this.tokens.authenticate(given);
       return isPromise(made) ? this.awaited(made, given) : this.admitted(made, given);
     } catch (error) {
       throw this.rejected(error, given);
@@ -88,7 +91,7 @@ export class Authenticator {
     });
   }
 
-  private async awaited(judging: Promise<Authentication>, given: TokenCase): Promise<Authentication> {
+  private async awaited(judging: Promise<Authentication>, given: AuthenticationAttempt): Promise<Authentication> {
     let made: Authentication;
     try {
       made = await judging;
@@ -98,7 +101,7 @@ export class Authenticator {
     return this.admitted(made, given);
   }
 
-  private admitted(made: Authentication, given: TokenCase): Authentication {
+  private admitted(made: Authentication, given: AuthenticationAttempt): Authentication {
     const { channels, telemetry } = this.parts;
     const { trustedIssuer, isKnown, startedAt } = given;
     if (!trustedIssuer) return made;
@@ -114,7 +117,7 @@ export class Authenticator {
     return made;
   }
 
-  private rejected(error: unknown, given: TokenCase): unknown {
+  private rejected(error: unknown, given: AuthenticationAttempt): unknown {
     if (isJwksError(error)) this.reject(error, given);
     return error;
   }

@@ -29,6 +29,8 @@ export const DEFAULTS = {
   },
   tokenCache: {
     max: 10_000,
+    maxBytes: 33_554_432,
+    maxTokenLength: 4_096,
   },
   http: {
     timeout: '5s',

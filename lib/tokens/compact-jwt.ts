@@ -8,6 +8,7 @@ import { getOwn, parseJsonObject, deepFreeze, type JsonObject } from './json-obj
  * @internal
  */
 export const MAX_TOKEN_LENGTH = 8192;
+const MAX_HEADER_LENGTH = 2048;
 const MAX_KID_LENGTH = 256;
 
 /** What is in a token of canonical form, decoded once; nothing of it is verified yet. @internal */
@@ -40,6 +41,9 @@ export function parseCompactJwt(token: unknown): CompactJwt {
   const payloadStart = token.indexOf('.') + 1;
   const signatureStart = token.indexOf('.', payloadStart) + 1;
   if (signatureStart === 0) throw new MalformedTokenError();
+  // A header names a key and a type. A longer one only costs time before the signature is checked.
+  if (payloadStart - 1 > MAX_HEADER_LENGTH)
+    throw new MalformedTokenError(`The header of the access token is longer than ${MAX_HEADER_LENGTH} characters`);
   const opened = openHeader(token.slice(0, payloadStart - 1));
   const claims = parseJsonObject(decode(token.slice(payloadStart, signatureStart - 1)));
   if (!claims) throw new MalformedTokenError('The payload of the access token is not a JSON object');

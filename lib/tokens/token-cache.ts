@@ -1,14 +1,17 @@
 import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { privateSlot } from '../core/private-slot.js';
 import type { TokenRules } from './claims.js';
-import { MAX_TOKEN_LENGTH, type CompactJwt } from './compact-jwt.js';
+import type { CompactJwt } from './compact-jwt.js';
 import type { VerifiedToken } from './verified-token.js';
 
 /** @internal */
 export interface TokenCacheSettings {
-  /** The most tokens that are kept; beyond it the one that was used least recently goes. */
+  /** The largest number of tokens. Beyond it, the least recently used one goes. */
   readonly max: number;
+  /** The most memory that they take together, in bytes, as far as their structure tells. */
+  readonly maxBytes: number;
+  /** Longer tokens, in characters, are not kept. */
+  readonly maxTokenLength: number;
 }
 
 /**
@@ -23,21 +26,13 @@ export interface SeenToken {
   readonly rules: TokenRules;
 }
 
-/** A known token that a connection has brought, as it came. */
-interface Familiar {
-  readonly token: string;
-  readonly digest: string;
-}
-
-const familiar = privateSlot<Familiar>();
+/** What an entry takes besides its claims, in bytes. */
+const ENTRY_SIZE = 700;
 
 /**
- * Tokens that were verified, by the SHA-256 of their whole text, which is not kept. It answers with
- * what was found once and decides nothing: key, times and rules are judged again at each use.
- *
- * Hashing is most of what a known token costs. Clients bring the same one over and over, so that
- * with a connection the last of its known tokens is kept, text and all, for as long as the
- * connection is there.
+ * Tokens that were verified, by the SHA-256 of their whole text, which is not kept. It returns what
+ * was found once and decides nothing: key, times and rules are checked again at each use. Bounded by
+ * number and by memory: whoever signs tokens chooses the shape of their claims.
  *
  * @internal
  */
@@ -46,11 +41,10 @@ export class TokenCache {
 
   constructor(private readonly settings: TokenCacheSettings) {}
 
-  /** What a token is kept under; `undefined` where no token of that kind is ever kept. */
-  static digest(token: unknown, connection?: object): string | undefined {
-    if (typeof token !== 'string' || token.length > MAX_TOKEN_LENGTH) return undefined;
-    const last = connection && familiar.of(connection);
-    return last?.token === token ? last.digest : hash('sha256', token);
+  /** The key of a token; `undefined` for a token that is never kept. */
+  digest(token: unknown): string | undefined {
+    if (typeof token !== 'string' || token.length > this.settings.maxTokenLength) return undefined;
+    return hash('sha256', token);
   }
 
   get(digest: string): SeenToken | undefined {
@@ -58,16 +52,22 @@ export class TokenCache {
   }
 
   set(digest: string, seen: SeenToken): void {
-    // Made on first use: it takes room for all of its entries at once.
-    this.tokens ??= new LRUCache({ max: this.settings.max });
-    this.tokens.set(digest, seen);
+    const { max, maxBytes } = this.settings;
+    // Made on first use: it takes memory for all of its entries at once.
+    this.tokens ??= new LRUCache({ max, maxSize: maxBytes, maxEntrySize: maxBytes });
+    this.tokens.set(digest, seen, { size: ENTRY_SIZE + sizeOf(seen.verified.claims) });
   }
+}
 
-  /**
-   * Spares the connection that has brought a known token the hashing, should it bring the same one
-   * next.
-   */
-  static remember(token: string, digest: string, connection: object): void {
-    if (familiar.of(connection)?.digest !== digest) familiar.fill(connection, { token, digest });
-  }
+/**
+ * Roughly what a parsed value takes on V8's heap, in bytes; rather more than less. Claims are nested
+ * no deeper than the parser allows.
+ */
+function sizeOf(value: unknown): number {
+  if (typeof value === 'string') return 24 + value.length * 2;
+  if (typeof value !== 'object' || value === null) return 16;
+  let size = 80;
+  if (Array.isArray(value)) for (const element of value) size += 8 + sizeOf(element);
+  else for (const [name, member] of Object.entries(value)) size += 40 + name.length * 2 + sizeOf(member);
+  return size;
 }

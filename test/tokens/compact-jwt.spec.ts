@@ -214,7 +214,9 @@ describe('what a canonical token must be', () => {
       `["\\\\",${nested(31)}]`,
     ]) {
       const [first, second] = inside(text);
-      expect(() => parseCompactJwt(rawToken(first))).toThrow('nested too deeply');
+      expect(() => parseCompactJwt(rawToken(first))).toThrow(
+        (first ?? '').length > 1_500 ? 'longer than 2048' : 'nested too deeply',
+      );
       expect(() => parseCompactJwt(rawToken(header, second))).toThrow('nested too deeply');
     }
     malformed(rawToken(header, '['.repeat(6000)));
@@ -367,5 +369,14 @@ describe('parseCompactJwt, whatever it is given', () => {
         expect(`${String(error)} ${JSON.stringify(error)} ${String((error as Error).cause)}`).not.toContain('secret');
       }
     }
+  });
+});
+
+describe('the header of a token', () => {
+  it('has at most 2,048 characters: nothing longer is parsed', () => {
+    const padded = (length: number) => ({ ...header, pad: 'x'.repeat(length) });
+    const longest = 2_048 - Buffer.from(JSON.stringify(padded(0))).toString('base64url').length;
+    expect(() => parseCompactJwt(rawToken(padded(Math.floor(longest * 0.75) - 2)))).not.toThrow();
+    expect(() => parseCompactJwt(rawToken(padded(longest)))).toThrow('longer than 2048 characters');
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import fc from 'fast-check';
 import { parseCompactJwt } from '../../lib/tokens/compact-jwt.js';
-import { TokenCache, type SeenToken } from '../../lib/tokens/token-cache.js';
+import { TokenCache, type SeenToken, type TokenCacheSettings } from '../../lib/tokens/token-cache.js';
 import { TokenVerifier } from '../../lib/tokens/token-verifier.js';
 import { signToken, testKey } from '../support/keys.js';
 import { ManualClock } from '../support/manual-clock.js';
@@ -66,46 +66,46 @@ describe('a token that was verified before', () => {
 });
 
 describe('the cache of verified tokens', () => {
-  const entry = {} as SeenToken;
+  const entry = { verified: { claims: {} } } as unknown as SeenToken;
 
-  it.each([
-    ['once', undefined],
-    ['by a connection that brought it before', {}],
-  ])('H7: keeps a token under its whole text: %s', (_, connection) => {
-    const digest = TokenCache.digest(token) as string;
+  const cacheOf = (settings: Partial<TokenCacheSettings> = {}) =>
+    new TokenCache({ max: 10, maxBytes: 1_000_000, maxTokenLength: 4_096, ...settings });
+
+  it('H7: keeps a token under its whole text', () => {
+    const cache = cacheOf();
+    const digest = cache.digest(token) as string;
     expect(digest).toMatch(/^[0-9a-f]{64}$/);
-    if (connection) TokenCache.remember(token, digest, connection);
-    expect(TokenCache.digest(token, connection)).toBe(digest);
+    expect(cache.digest(token)).toBe(digest);
     fc.assert(
       fc.property(fc.nat(token.length - 1), fc.constantFrom('', '.', 'A', 'AA', '\u00e9', '\ud800'), (at, change) => {
         const changed = token.slice(0, at) + change + token.slice(at + 1);
         fc.pre(changed !== token);
-        expect(TokenCache.digest(changed, connection)).toBe(TokenCache.digest(changed));
-        expect(TokenCache.digest(changed, connection)).not.toBe(digest);
+        expect(cache.digest(changed)).not.toBe(digest);
       }),
     );
   });
 
-  it('spares a connection the hashing of the known token that it brought last, and no other one', () => {
-    const [connection, another] = [{}, Object.freeze({})];
-    TokenCache.remember('first', 'digest of first', connection);
-    expect(TokenCache.digest('first', connection)).toBe('digest of first');
-    for (const elsewhere of [another, undefined])
-      expect(TokenCache.digest('first', elsewhere)).toBe(TokenCache.digest('first'));
-    TokenCache.remember('second', 'digest of second', connection);
-    expect(TokenCache.digest('second', connection)).toBe('digest of second');
-    expect(TokenCache.digest('first', connection)).toMatch(/^[0-9a-f]{64}$/);
+  it('keeps nothing that is no token, and nothing that is longer than maxTokenLength', () => {
+    const cache = cacheOf();
+    for (const nothing of [undefined, null, 1, {}, Buffer.from(token), 'A'.repeat(4_097)])
+      expect(cache.digest(nothing)).toBeUndefined();
+    expect(cache.digest('A'.repeat(4_096))).toBeDefined();
   });
 
-  it('keeps nothing that is no token, and looks at nothing that is too long', () => {
-    for (const nothing of [undefined, null, 1, {}, Buffer.from(token), 'A'.repeat(8193)]) {
-      expect(TokenCache.digest(nothing)).toBeUndefined();
-    }
-    expect(TokenCache.digest('A'.repeat(8192))).toBeDefined();
+  it('takes no more memory than maxBytes, whatever the shape of the claims', () => {
+    const claims = (index: number) => ({ jti: `${index}`, list: Array.from({ length: 500 }, () => ({})) });
+    const cache = cacheOf({ max: 1_000, maxBytes: 200_000 });
+    for (let index = 0; index < 1_000; index += 1)
+      cache.set(`${index}`, { verified: { claims: claims(index) } } as unknown as SeenToken);
+    const kept = Array.from({ length: 1_000 }, (_, index) => cache.get(`${index}`)).filter(Boolean);
+    expect(kept.length).toBeGreaterThan(0);
+    expect(kept.length).toBeLessThanOrEqual(4);
+    cache.set('huge', { verified: { claims: { text: 'x'.repeat(200_000) } } } as unknown as SeenToken);
+    expect(cache.get('huge')).toBeUndefined();
   });
 
   it('H9: forgets the token that was used least recently where it is full', () => {
-    const cache = new TokenCache({ max: 2 });
+    const cache = cacheOf({ max: 2 });
     expect(cache.get('a')).toBeUndefined();
     cache.set('a', entry);
     cache.set('b', entry);

@@ -1,28 +1,17 @@
 import type { Clock } from '../core/clock.js';
-import type { JwksTokenOptions } from '../options/issuer-options.js';
 import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
 import type { ResolvedIssuer } from '../options/resolve-issuer.js';
 import type { JwksVerifyOptions } from '../options/verify-options.js';
 import { parseCompactJwt, type CompactJwt } from '../tokens/compact-jwt.js';
-import { TokenCache, type SeenToken } from '../tokens/token-cache.js';
+import type { TokenCache, SeenToken } from '../tokens/token-cache.js';
 import type { VerifiedToken } from '../tokens/verified-token.js';
 import type { TrustedIssuer } from './issuer-chain.js';
+import type { Authentication } from './authentication.js';
 import { userOf } from './user-of.js';
 
-/** A good token, and who the application says that it belongs to. @internal */
-export interface Authentication {
-  /** As it came. */
-  readonly accessToken: string;
-  readonly token: VerifiedToken;
-  /** What `validate` answered; without it, the token. */
-  readonly user: unknown;
-  /** Where its issuer puts scopes. */
-  readonly scopesFrom: JwksTokenOptions['scopesFrom'];
-}
-
 /** @internal */
-export interface TokenJudgeParts {
-  /** The chain for a token that names `iss`. */
+export interface TokenAuthenticationParts {
+  /** The trusted issuer for a token that names `iss`. */
   readonly trusted: (iss: string | undefined) => MaybePromise<TrustedIssuer>;
   /** Absent: every token is verified anew. */
   readonly cache: TokenCache | undefined;
@@ -30,16 +19,14 @@ export interface TokenJudgeParts {
 }
 
 /**
- * A token, what is asked of it, and how far it has come: what may be told of it when it goes no
- * further.
+ * A token, the rules of the call, and how far its authentication has come: what may be reported when
+ * it fails.
  *
  * @internal
  */
-export interface TokenCase {
+export interface AuthenticationAttempt {
   readonly token: string;
   readonly options: JwksVerifyOptions | undefined;
-  /** What brought it. */
-  readonly connection: object | undefined;
   /** Whether a token that is not known is timed. */
   readonly isTimed: boolean;
   startedAt: number | undefined;
@@ -56,43 +43,37 @@ export interface TokenCase {
  *
  * @internal
  */
-export class TokenJudge {
-  constructor(private readonly parts: TokenJudgeParts) {}
+export class TokenAuthentication {
+  constructor(private readonly parts: TokenAuthenticationParts) {}
 
-  /**
-   * Answers, or throws, at once where nothing has to be waited for: of a token that was verified
-   * before.
-   */
-  judge(given: TokenCase): MaybePromise<Authentication> {
+  /** Synchronous, throwing too, for a token that was verified before and needs no new keys. */
+  authenticate(given: AuthenticationAttempt): MaybePromise<Authentication> {
     const { cache, trusted } = this.parts;
-    const { token, connection } = given;
-    const digest = cache && TokenCache.digest(token, connection);
+    const { token } = given;
+    const digest = cache?.digest(token);
     const seen = digest === undefined ? undefined : cache?.get(digest);
-    if (seen && digest !== undefined) {
-      if (connection) TokenCache.remember(token, digest, connection);
-      return this.judgeSeen(given, seen, digest);
-    }
+    if (seen && digest !== undefined) return this.verifyKnown(given, seen, digest);
     if (given.isTimed) given.startedAt ??= this.parts.clock.monotonic();
     const jwt = parseCompactJwt(token);
     given.jwt = jwt;
     const found = trusted(jwt.issuer);
     return isPromise(found)
-      ? found.then((trustedIssuer) => this.judgeAnew(trustedIssuer, given, jwt, digest))
-      : this.judgeAnew(found, given, jwt, digest);
+      ? found.then((trustedIssuer) => this.verifyFirstSeen(trustedIssuer, given, jwt, digest))
+      : this.verifyFirstSeen(found, given, jwt, digest);
   }
 
-  private judgeSeen(given: TokenCase, seen: SeenToken, digest: string): MaybePromise<Authentication> {
+  private verifyKnown(given: AuthenticationAttempt, seen: SeenToken, digest: string): MaybePromise<Authentication> {
     given.isKnown = true;
     given.jwt = seen.verified;
     const found = this.parts.trusted(seen.verified.issuer);
     return isPromise(found)
-      ? found.then((trustedIssuer) => this.judgeAgain(trustedIssuer, given, seen, digest))
-      : this.judgeAgain(found, given, seen, digest);
+      ? found.then((trustedIssuer) => this.verifyKnownBy(trustedIssuer, given, seen, digest))
+      : this.verifyKnownBy(found, given, seen, digest);
   }
 
-  private judgeAgain(
+  private verifyKnownBy(
     trustedIssuer: TrustedIssuer,
-    given: TokenCase,
+    given: AuthenticationAttempt,
     seen: SeenToken,
     digest: string,
   ): MaybePromise<Authentication> {
@@ -105,9 +86,9 @@ export class TokenJudge {
     return isPromise(authentication) ? during(trustedIssuer, authentication) : authentication;
   }
 
-  private judgeAnew(
+  private verifyFirstSeen(
     trustedIssuer: TrustedIssuer,
-    given: TokenCase,
+    given: AuthenticationAttempt,
     jwt: CompactJwt,
     digest: string | undefined,
   ): Promise<Authentication> {
