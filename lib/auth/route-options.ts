@@ -68,7 +68,7 @@ const CHECKS: Readonly<Record<keyof AuthenticatedOptions, Check>> = {
  *
  * @internal
  */
-export function assertRouteOptions(options: unknown): asserts options is AuthenticatedOptions {
+function assertRouteOptions(options: unknown): asserts options is AuthenticatedOptions {
   if (!isRecord(options)) throw new JwksConfigurationError('@Authenticated takes an object of options');
   for (const [name, value] of Object.entries(options)) {
     if (!Object.hasOwn(CHECKS, name)) throw fault(name, `is not known; there are ${Object.keys(CHECKS).join(', ')}`);

@@ -105,6 +105,7 @@ export class Authenticator {
     const { channels, telemetry } = this.parts;
     const { trustedIssuer, isKnown, startedAt } = given;
     if (!trustedIssuer) return made;
+    if (this.parts.issuers.isDynamic) this.parts.issuers.confirmed?.(trustedIssuer);
     const { tally } = trustedIssuer;
     tally.accepted += 1;
     if (isKnown) tally.untimed += 1;

@@ -6,7 +6,7 @@ import { JwkSet } from '../keys/jwk-set.js';
 import type { ResolvedIssuer, ResolvedMember } from '../options/resolve-issuer.js';
 import type { ResolvedKeeping } from '../options/resolve-options.js';
 import { DiscoverySource } from '../sources/discovery-source.js';
-import type { HttpTransport } from '../sources/http-dispatcher.js';
+import { createTransport, type HttpTransport } from '../sources/http-dispatcher.js';
 import { HttpSource } from '../sources/http-source.js';
 import { StaticSource, type JwkSetSource } from '../sources/jwk-set-source.js';
 import { RetryingSource } from '../sources/retrying-source.js';
@@ -45,19 +45,25 @@ export class TrustedIssuerFactory {
 
   /** @throws JwksConfigurationError if a static set is not usable. */
   make(issuer: ResolvedIssuer): TrustedIssuer {
-    const kept = issuer.members.map((member) => this.keptSetOf(member, issuer));
+    const own = issuer.http?.tls && createTransport({ ...this.settings.http.transport, tls: issuer.http.tls });
+    const transport = own ?? this.parts.transport;
+    const kept = issuer.members.map((member) => this.keptSetOf(member, issuer, transport));
     const [first, ...backups] = kept.map(({ keys }) => keys);
     const keys = backups.length === 0 ? first! : new FailoverKeyLookup([first!, ...backups]);
-    const sources = kept.map(({ source }) => source);
+    const sources = [...kept.map(({ source }) => source), ...(own ? [own] : [])];
     return new TrustedIssuer(issuer, { keys, verifier: new TokenVerifier(keys, this.parts.clock), sources });
   }
 
   /** The kept set of one member. With several members each gets its share of the deadline. */
-  private keptSetOf(member: ResolvedMember, issuer: ResolvedIssuer): { keys: JwkSetCache; source: JwkSetSource } {
+  private keptSetOf(
+    member: ResolvedMember,
+    issuer: ResolvedIssuer,
+    transport: HttpTransport,
+  ): { keys: JwkSetCache; source: JwkSetSource } {
     const { http, cache, refetchLimit } = this.settings;
     const { channels, clock } = this.parts;
     const { store, ...lifetime } = cache;
-    const source = new RetryingSource(this.sourceOf(member, issuer), { retries: http.retries }, clock);
+    const source = new RetryingSource(this.sourceOf(member, issuer, transport), { retries: http.retries }, clock);
     const deadline = Math.max(1, Math.floor(http.deadline / issuer.members.length));
     const keys = new JwkSetCache(
       { ...lifetime, deadline, enabled: store !== false, refetchLimit, issuer: issuer.issuer || undefined },
@@ -66,9 +72,14 @@ export class TrustedIssuerFactory {
     return { keys, source };
   }
 
-  private sourceOf(member: ResolvedMember, { allowInsecure }: ResolvedIssuer): JwkSetSource {
-    const { transport, clock } = this.parts;
-    const { timeout, headers, maxResponseSize } = this.settings.http;
+  private sourceOf(
+    member: ResolvedMember,
+    { allowInsecure, http }: ResolvedIssuer,
+    transport: HttpTransport,
+  ): JwkSetSource {
+    const { clock } = this.parts;
+    const { timeout, maxResponseSize } = this.settings.http;
+    const headers = http?.headers ?? this.settings.http.headers;
     const exchange = { timeout, headers, maxResponseSize };
     switch (member.kind) {
       case 'discovery': {

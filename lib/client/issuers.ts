@@ -22,6 +22,8 @@ export interface IssuerRegistry {
   readonly isDynamic: boolean;
   /** Counters of issuers that are no longer in use. */
   readonly retired?: SampledCounters | undefined;
+  /** A token of the issuer was verified. */
+  confirmed?(trustedIssuer: TrustedIssuer): void;
   /** Those that are known at the moment. */
   all(): readonly TrustedIssuer[];
   close(): Promise<void>;

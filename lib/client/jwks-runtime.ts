@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
 import { systemClock, type Clock } from '../core/clock.js';
+import type { JwksConnectionError } from '../core/errors.js';
 import type { JwksEvent } from '../core/events.js';
 import type { TokenExtractorRequest } from '../options/jwks-options.js';
 import type { ResolvedMetrics } from '../options/metrics-options.js';
@@ -17,7 +18,7 @@ import type { JwksStatus } from './issuer-chain.js';
 import type { IssuerRegistry } from './issuers.js';
 import { ModuleTelemetry } from './module-telemetry.js';
 import { TokenTally } from './token-tally.js';
-import { DynamicIssuers } from './tenants.js';
+import { DynamicIssuers, type DynamicIssuersParts } from './tenants.js';
 
 /** What is for others to heed. @internal */
 export interface RuntimeSettings {
@@ -116,20 +117,45 @@ function partsOf(trust: ResolvedTrust, keeping: ResolvedKeeping, clock: Clock): 
   const transport = createTransport(keeping.http.transport);
   const factory = new TrustedIssuerFactory(keeping, { transport, channels, clock });
   const tokenCache = keeping.tokenCache && new TokenCache(keeping.tokenCache);
-  return { issuers: issuersOf(trust, factory, clock), channels, transport, clock, tokenCache: tokenCache || undefined };
+  const reportLookup = ({ code, message }: JwksConnectionError) =>
+    channels.sets.emit({
+      type: 'refresh.failed',
+      issuer: undefined,
+      trigger: 'missing',
+      code,
+      reason: message,
+      retryIn: 0,
+      duration: 0,
+    });
+  return {
+    issuers: issuersOf(trust, factory, { clock, deadline: keeping.http.deadline, report: reportLookup }),
+    channels,
+    transport,
+    clock,
+    tokenCache: tokenCache || undefined,
+  };
 }
 
 /**
  * Chains of configured issuers are made at once: a static set that is none is to be found at
  * start-up.
  */
-function issuersOf(trust: ResolvedTrust, factory: TrustedIssuerFactory, clock: Clock): IssuerRegistry {
+function issuersOf(
+  trust: ResolvedTrust,
+  factory: TrustedIssuerFactory,
+  parts: Pick<DynamicIssuersParts, 'clock' | 'deadline' | 'report'>,
+): IssuerRegistry {
   switch (trust.kind) {
     case 'one':
       return new SingleIssuer(factory.make(trust.issuer));
     case 'list':
       return new ListedIssuers(trust.issuers.map((issuer) => factory.make(issuer)));
     case 'tenants':
-      return new DynamicIssuers({ resolve: trust.resolve, make: (issuer) => factory.make(issuer), clock });
+      return new DynamicIssuers({
+        resolve: trust.resolve,
+        make: (issuer) => factory.make(issuer),
+        maxIssuers: trust.maxIssuers,
+        ...parts,
+      });
   }
 }

@@ -1,6 +1,12 @@
 import { LRUCache } from 'lru-cache';
-import type { Clock } from '../core/clock.js';
-import { isJwksError, JwksConfigurationError, JwksConnectionError, UntrustedIssuerError } from '../core/errors.js';
+import { withDeadline, type Clock } from '../core/clock.js';
+import {
+  isJwksError,
+  isSourceError,
+  JwksConfigurationError,
+  JwksConnectionError,
+  UntrustedIssuerError,
+} from '../core/errors.js';
 import type { SampledCounters } from '../core/telemetry-source.js';
 import type { ResolvedIssuer } from '../options/resolve-issuer.js';
 import type { TrustedIssuer } from './issuer-chain.js';
@@ -12,9 +18,19 @@ export interface DynamicIssuersParts {
   readonly resolve: (issuer: string) => Promise<ResolvedIssuer | undefined>;
   readonly make: (issuer: ResolvedIssuer) => TrustedIssuer;
   readonly clock: Clock;
+  /** How many issuers are kept of which a token was verified. */
+  readonly maxIssuers: number;
+  /** Reports a look-up that failed. Without the name of the issuer: any client can choose it. */
+  readonly report: (fault: JwksConnectionError) => void;
+  /** How long a look-up of the application may take, in milliseconds. */
+  readonly deadline: number;
 }
 
-const MAX_TENANTS = 1_000;
+/** How many issuers are kept whose tokens were not verified yet. */
+const MAX_UNCONFIRMED = 1_000;
+/** How many look-ups of the application run at the same time, and how many more wait for their turn. */
+const MAX_LOOKUPS = 100;
+const MAX_WAITING = 10_000;
 /**
  * Names that the application does not trust are remembered too, or a flood of tokens would become a
  * flood of its look-ups.
@@ -33,18 +49,22 @@ const MAX_NAME_LENGTH = 2_048;
 export class DynamicIssuers implements IssuerRegistry {
   readonly isDynamic = true;
   retired: SampledCounters | undefined;
-  private readonly inUse = new LRUCache<string, TrustedIssuer>({
-    max: MAX_TENANTS,
-    dispose: (trustedIssuer) => {
-      this.retired = addCounters(this.retired, trustedIssuer.retire());
-    },
-  });
+  /** Issuers of which a token was verified: tokens that were not cannot evict them. */
+  private readonly inUse: LRUCache<string, TrustedIssuer>;
+  private readonly unconfirmed: LRUCache<string, TrustedIssuer>;
+  private lookups = 0;
+  private readonly waiting: (() => void)[] = [];
   private readonly refused: LRUCache<string, true>;
   private readonly running = new Map<string, Promise<TrustedIssuer>>();
   private isClosed = false;
 
   constructor(private readonly parts: DynamicIssuersParts) {
-    const { clock } = parts;
+    const { clock, maxIssuers } = parts;
+    this.inUse = new LRUCache({ max: maxIssuers, dispose: (issuer) => this.retire(issuer) });
+    this.unconfirmed = new LRUCache({
+      max: MAX_UNCONFIRMED,
+      dispose: (issuer, name) => this.inUse.peek(name) === issuer || this.retire(issuer),
+    });
     // lru-cache takes a time of 0 for none.
     const perf = { now: () => clock.monotonic() + 1 };
     this.refused = new LRUCache({ max: MAX_REFUSED, ttl: REFUSED_FOR, ttlResolution: 0, perf });
@@ -53,7 +73,7 @@ export class DynamicIssuers implements IssuerRegistry {
   trusted(iss: string | undefined): TrustedIssuer | Promise<TrustedIssuer> {
     if (this.isClosed) throw closed();
     if (iss === undefined || iss.length > MAX_NAME_LENGTH) throw new UntrustedIssuerError();
-    const known = this.inUse.get(iss);
+    const known = this.inUse.peek(iss) ?? this.unconfirmed.get(iss);
     if (known) return known;
     if (this.refused.get(iss)) throw new UntrustedIssuerError();
     const running = this.running.get(iss) ?? this.find(iss).finally(() => this.running.delete(iss));
@@ -66,12 +86,21 @@ export class DynamicIssuers implements IssuerRegistry {
     return this.trusted(issuer);
   }
 
+  /** A token of the issuer was verified. */
+  confirmed(trustedIssuer: TrustedIssuer): void {
+    const { issuer } = trustedIssuer;
+    if (issuer === undefined) return;
+    if (this.inUse.get(issuer) === trustedIssuer || this.unconfirmed.peek(issuer) !== trustedIssuer) return;
+    this.inUse.set(issuer, trustedIssuer);
+    this.unconfirmed.delete(issuer);
+  }
+
   known(issuer: string): TrustedIssuer | undefined {
-    return this.inUse.peek(issuer);
+    return this.inUse.peek(issuer) ?? this.unconfirmed.peek(issuer);
   }
 
   all(): readonly TrustedIssuer[] {
-    return [...this.inUse.values()];
+    return [...this.unconfirmed.values(), ...this.inUse.values()];
   }
 
   async close(): Promise<void> {
@@ -87,19 +116,49 @@ export class DynamicIssuers implements IssuerRegistry {
     throw new UntrustedIssuerError(undefined, found && { cause: misnamed() });
   }
 
+  private retire(trustedIssuer: TrustedIssuer): void {
+    this.retired = addCounters(this.retired, trustedIssuer.retire());
+  }
+
+  /** Asks the application, within the deadline and the limit of look-ups at the same time. */
   private async ask(iss: string): Promise<ResolvedIssuer | undefined> {
+    await this.turn();
+    const { clock, deadline, resolve } = this.parts;
+    const reason = () => new JwksConnectionError(`"issuers" did not return within ${deadline} ms`);
     try {
-      return await this.parts.resolve(iss);
+      return await withDeadline({ clock, delay: deadline, reason }, () => resolve(iss));
     } catch (cause) {
-      if (isJwksError(cause)) throw cause;
-      throw new JwksConnectionError('The options of the issuer could not be had from "issuers"', { cause });
+      throw isSourceError(cause) || cause instanceof UntrustedIssuerError ? cause : this.unavailable(cause);
+    } finally {
+      this.lookups -= 1;
+      this.waiting.shift()?.();
     }
   }
 
+  private unavailable(cause: unknown): JwksConnectionError {
+    const says = isJwksError(cause) ? ` (${cause.message})` : '';
+    const fault = new JwksConnectionError(`The options of an issuer are unavailable from "issuers"${says}`, { cause });
+    this.parts.report(fault);
+    return fault;
+  }
+
+  private async turn(): Promise<void> {
+    if (this.lookups >= MAX_LOOKUPS) {
+      if (this.waiting.length >= MAX_WAITING)
+        throw new JwksConnectionError('Too many issuers are looked up at the same time', { retryAfter: 1_000 });
+      await new Promise<void>((resolve) => this.waiting.push(resolve));
+    }
+    this.lookups += 1;
+  }
+
   private remember(iss: string, found: ResolvedIssuer): TrustedIssuer {
-    const trustedIssuer = this.parts.make(found);
-    this.inUse.set(iss, trustedIssuer);
-    return trustedIssuer;
+    try {
+      const trustedIssuer = this.parts.make(found);
+      this.unconfirmed.set(iss, trustedIssuer);
+      return trustedIssuer;
+    } catch (cause) {
+      throw this.unavailable(cause);
+    }
   }
 }
 

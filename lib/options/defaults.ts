@@ -10,6 +10,7 @@ export const DEFAULTS = {
   clockTolerance: '5s',
   requiredClaims: ['exp'],
   allowInsecure: false,
+  maxIssuers: 10_000,
   prefetch: true,
   cache: {
     ttl: '10m',

@@ -1,3 +1,4 @@
+import type { JwksTlsOptions } from '../sources/http-dispatcher.js';
 import type { JSONWebKeySet, JWTPayload } from 'jose';
 import type { Duration } from '../core/clock.js';
 import type { JwkSetSource } from '../sources/jwk-set-source.js';
@@ -150,13 +151,28 @@ export interface JwksIssuerConfig extends JwksTokenOptions, JwksSourceOptions {
   issuer: string;
   /** @default that beside `issuers` */
   audience?: string | readonly string[] | false;
+  /** Credentials for fetching the keys of this issuer alone. */
+  http?: JwksIssuerHttpOptions;
+}
+
+/**
+ * Credentials for fetching the keys of one of several issuers. Those beside `issuers` would go to the
+ * hosts of all of them, which is an error.
+ *
+ * @publicApi
+ */
+export interface JwksIssuerHttpOptions {
+  /** Headers of each request to this issuer; see `http.headers` of the module. */
+  headers?: Readonly<Record<string, string>>;
+  /** CA and client certificate for this issuer, in place of `http.tls` of the module. */
+  tls?: JwksTlsOptions;
 }
 
 /**
  * Finds the options of an issuer that a token names, before its signature is verified: decide by a
  * list of your own, never by the looks of `issuer`. `undefined` or `null`: not trusted, remembered
- * for 30 seconds. What is returned is remembered for as long as the issuer is among the 1,000 used
- * last, its `issuer` must be the one asked for; use `validate` to refuse one that was switched off
+ * for 30 seconds. What is returned is remembered for as long as the issuer is among the `maxIssuers`
+ * used last, its `issuer` must be the one asked for; use `validate` to refuse one that was switched off
  * since. A throw is answered with 503 and not remembered.
  *
  * @publicApi

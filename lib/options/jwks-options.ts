@@ -102,6 +102,7 @@ export interface JwksSharedOptions extends JwksKeepingOptions {
 /** Options of a module that trusts one issuer. @publicApi */
 export interface JwksSingleIssuerOptions extends JwksSharedOptions, JwksIssuerOptions {
   issuers?: never;
+  maxIssuers?: never;
 }
 
 /** Options of a module that trusts several issuers. @publicApi */
@@ -113,6 +114,13 @@ export interface JwksMultiIssuerOptions extends JwksSharedOptions, JwksTokenOpti
    * @default none (one `issuer`)
    */
   issuers: readonly JwksIssuerConfig[] | JwksIssuerResolver;
+  /**
+   * How many issuers are kept that a function as `issuers` returned, and of which a token was
+   * verified. Tokens that were not verified cannot evict them. A whole number from 1.
+   *
+   * @default 10_000
+   */
+  maxIssuers?: number;
   /** For each issuer that names none itself; see {@link JwksIssuerOptions.audience}. */
   audience?: string | readonly string[] | false;
   issuer?: never;

@@ -17,6 +17,9 @@ export interface ResolvedHttp {
   readonly transport: HttpTransportSettings;
 }
 
+/** Issuers that a function returns are strangers: their sets are small, or they are no sets. */
+const MAX_SIZE_OF_RESOLVED = 131_072;
+
 const NAMES: readonly (keyof JwksHttpOptions)[] = [
   'timeout',
   'deadline',
@@ -42,9 +45,34 @@ export function resolveHttp(parent: OptionReader, tenants: boolean): ResolvedHtt
     deadline: http.duration('deadline', parseDuration(DEFAULTS.http.deadline), { timer: true }),
     retries: http.integer('retries', DEFAULTS.http.retries, 0),
     headers: readHeaders(http),
-    maxResponseSize: http.integer('maxResponseSize', DEFAULTS.http.maxResponseSize, 1),
+    maxResponseSize: http.integer('maxResponseSize', tenants ? MAX_SIZE_OF_RESOLVED : DEFAULTS.http.maxResponseSize, 1),
     transport: readTransport(http, tenants),
   };
+}
+
+/** What goes to one issuer alone. @internal */
+export interface ResolvedIssuerHttp {
+  readonly headers: Readonly<Record<string, string>> | undefined;
+  readonly tls: JwksTlsOptions | undefined;
+}
+
+/** @internal */
+export function resolveIssuerHttp(parent: OptionReader): ResolvedIssuerHttp {
+  const http = parent.section('http', ['headers', 'tls']);
+  return { headers: http.has('headers') ? readHeaders(http) : undefined, tls: readTls(http) };
+}
+
+/**
+ * Credentials beside several issuers would go to the hosts of all of them, of a tenant too.
+ *
+ * @internal
+ */
+export function assertNoSharedCredentials(parent: OptionReader): void {
+  const http = parent.section('http', NAMES);
+  const tls = http.has('tls') ? http.section('tls', TLS_NAMES) : undefined;
+  const shared = http.has('headers') ? 'headers' : ['cert', 'key'].some((name) => tls?.has(name)) ? 'tls' : undefined;
+  if (shared === undefined) return;
+  throw http.fault(shared, 'would be sent to every issuer: put it into "http" of the issuer that needs it');
 }
 
 function readTransport(http: OptionReader, tenants: boolean): HttpTransportSettings {

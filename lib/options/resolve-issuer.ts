@@ -8,6 +8,7 @@ import {
   type ResolvedRules,
   type ResolvedTokenOptions,
 } from './resolve-rules.js';
+import type { ResolvedIssuerHttp } from './resolve-http.js';
 import { urlFault } from './urls.js';
 
 /** One place to have keys from. @internal */
@@ -29,6 +30,8 @@ export interface ResolvedIssuer {
   readonly validate: JwksTokenOptions['validate'];
   readonly scopesFrom: JwksTokenOptions['scopesFrom'];
   readonly allowInsecure: boolean;
+  /** Of an issuer among several. */
+  readonly http?: ResolvedIssuerHttp;
 }
 
 /** @internal */

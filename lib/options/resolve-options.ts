@@ -38,6 +38,7 @@ const CLIENT_NAMES = ISSUER_NAMES.filter((name) => name !== 'scopesFrom');
 const MODULE_NAMES = [
   ...ISSUER_NAMES,
   'issuers',
+  'maxIssuers',
   ...KEEPING_NAMES,
   'prefetch',
   'metrics',

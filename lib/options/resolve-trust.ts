@@ -1,4 +1,5 @@
 import { JwksConfigurationError } from '../core/errors.js';
+import { DEFAULTS } from './defaults.js';
 import type { JwksIssuerResolver } from './issuer-options.js';
 import { OptionReader } from './option-reader.js';
 import {
@@ -9,6 +10,7 @@ import {
   type IssuerDefaults,
   type ResolvedIssuer,
 } from './resolve-issuer.js';
+import { assertNoSharedCredentials, resolveIssuerHttp } from './resolve-http.js';
 import { readAudience, resolveTokenOptions } from './resolve-rules.js';
 
 /** Which issuers are trusted: one, some, or those that a function finds. @internal */
@@ -19,21 +21,29 @@ export type ResolvedTrust =
    * `undefined`: the function knows no such issuer. Rejects with what it throws, or with a
    * JwksConfigurationError.
    */
-  | { readonly kind: 'tenants'; readonly resolve: (issuer: string) => Promise<ResolvedIssuer | undefined> };
+  | {
+      readonly kind: 'tenants';
+      readonly resolve: (issuer: string) => Promise<ResolvedIssuer | undefined>;
+      readonly maxIssuers: number;
+    };
 
 /** @internal */
 export function resolveTrust(options: OptionReader): ResolvedTrust {
+  if (options.has('maxIssuers') && typeof options.get('issuers') !== 'function')
+    throw options.fault('maxIssuers', 'stands beside a function as "issuers" only');
   if (!options.has('issuers')) {
     requireIssuer(options);
     requireAudience(options);
     return { kind: 'one', issuer: resolveIssuer(options) };
   }
   options.excludes('issuers', ['issuer', 'jwksUri', 'jwks', 'source', 'failover'], 'it goes into its members');
+  assertNoSharedCredentials(options);
   const defaults = { audience: readAudience(options), tokens: resolveTokenOptions(options) };
   if (options.mentions('audience')) requireAudience(options);
   if (typeof options.get('issuers') !== 'function') return { kind: 'list', issuers: readList(options, defaults) };
   const find = options.method<JwksIssuerResolver>('issuers', 'a function') as JwksIssuerResolver;
-  return { kind: 'tenants', resolve: (issuer) => resolveTenant(issuer, find, defaults) };
+  const maxIssuers = options.integer('maxIssuers', DEFAULTS.maxIssuers, 1);
+  return { kind: 'tenants', resolve: (issuer) => resolveTenant(issuer, find, defaults), maxIssuers };
 }
 
 function readList(options: OptionReader, defaults: IssuerDefaults): ResolvedIssuer[] {
@@ -61,9 +71,9 @@ async function resolveTenant(
 
 /** `false` would make one issuer's keys good for the tokens of every other. */
 function resolveEntry(given: unknown, prefix: string, defaults: IssuerDefaults): ResolvedIssuer {
-  const options = OptionReader.read(given, prefix, ISSUER_NAMES);
+  const options = OptionReader.read(given, prefix, [...ISSUER_NAMES, 'http']);
   requireIssuer(options);
   if (options.get('issuer') === false) throw options.invalid('issuer', 'the exact "iss" of the tokens');
   requireAudience(options, defaults.audience);
-  return resolveIssuer(options, defaults);
+  return { ...resolveIssuer(options, defaults), http: resolveIssuerHttp(options) };
 }

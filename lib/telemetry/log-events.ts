@@ -67,7 +67,7 @@ class EventLog {
       case 'key.dropped':
         // A key for encryption is nobody's fault: many identity providers list theirs.
         if (event.reason.startsWith('has the use ')) this.debug(event);
-        else this.warnThrottled('warn', event, JSON.stringify([event.kid, event.reason]));
+        else this.warnThrottled('warn', event);
         break;
       case 'store.failed':
         this.warnThrottled(event.tampered ? 'error' : 'warn', event, event.operation);

@@ -74,11 +74,11 @@ describe('a resolver of issuers', () => {
     [{ issuer: undefined }, 'issuers().issuer'],
     [{ issuer: 'https://a', cache: {} }, 'issuers().cache'],
     ['https://a', 'issuers()'],
-  ])('that answers with %j is told which option is wrong', async (answer, option) => {
+  ])('that answers with %j is an outage, whose cause names the option', async (answer, option) => {
     const jwks = tenantsOf(() => answer);
     expect(await faultOf(jwks.verify(await resolveBearerToken('https://a')))).toMatchObject({
-      code: 'configuration_invalid',
-      option,
+      code: 'jwks_unavailable',
+      cause: { code: 'configuration_invalid', option },
     });
   });
 
@@ -149,6 +149,9 @@ describe('DynamicIssuers', () => {
     const made: { issuer: string; retired: boolean; closed: boolean }[] = [];
     const parts = {
       clock: new ManualClock(),
+      maxIssuers: 1_500,
+      deadline: 10_000,
+      report: () => undefined,
       resolve: vi.fn(async (issuer: string) => ({ issuer }) as never),
       make: ({ issuer }: { issuer: string }) => {
         const trustedIssuer = {
@@ -165,7 +168,7 @@ describe('DynamicIssuers', () => {
     return { made, parts, tenants: new DynamicIssuers(parts as never) };
   }
 
-  it('R37: remembers the 1,000 used last and retires the others', async () => {
+  it('R37: remembers the 1,000 unconfirmed ones used last and retires the others', async () => {
     const { tenants, parts, made } = scripted();
     for (let index = 0; index < 1_000; index += 1) await tenants.trusted(`t${index}`);
     await tenants.trusted('t0');
@@ -176,6 +179,53 @@ describe('DynamicIssuers', () => {
     expect(parts.resolve).toHaveBeenCalledTimes(1_001);
     await tenants.trusted('t1');
     expect(parts.resolve).toHaveBeenCalledTimes(1_002);
+  });
+
+  it('lets no token that was not verified evict an issuer in use', async () => {
+    const { tenants, made } = scripted();
+    const inUse = await tenants.trusted('t0');
+    tenants.confirmed(inUse);
+    for (let index = 1; index < 5_000; index += 1) await tenants.trusted(`t${index}`);
+    expect(await tenants.trusted('t0')).toBe(inUse);
+    expect(made[0]).toMatchObject({ issuer: 't0', retired: false });
+    expect(tenants.all()).toHaveLength(1_001);
+  });
+
+  it('keeps maxIssuers issuers in use, and retires each of the others once', async () => {
+    const { tenants, made } = scripted();
+    for (let index = 0; index < 2_000; index += 1) tenants.confirmed(await tenants.trusted(`t${index}`));
+    expect(tenants.all()).toHaveLength(1_500);
+    expect(made.filter(({ retired }) => retired)).toHaveLength(500);
+    expect(tenants.known('t0')).toBeUndefined();
+    expect(tenants.known('t1999')).toBeDefined();
+  });
+
+  it('runs at most 100 look-ups at the same time, lets 10,000 wait and answers 503 beyond', async () => {
+    const { tenants, parts } = scripted();
+    let running = 0;
+    let most = 0;
+    parts.resolve.mockImplementation(async (issuer: string) => {
+      most = Math.max(most, (running += 1));
+      await new Promise(setImmediate);
+      running -= 1;
+      return { issuer } as never;
+    });
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 10_200 }, async (_, index) => tenants.trusted(`t${index}`)),
+    );
+    expect(most).toBe(100);
+    const rejected = outcomes.filter((outcome) => outcome.status === 'rejected');
+    expect(rejected).toHaveLength(100);
+    expect(rejected[0]?.reason).toMatchObject({ code: 'jwks_unavailable', retryAfter: 1_000 });
+  });
+
+  it('gives a look-up that hangs up at the deadline, and asks again afterwards', async () => {
+    const { tenants, parts } = scripted();
+    parts.resolve.mockReturnValueOnce(new Promise<never>(() => undefined));
+    const first = faultOf((async () => tenants.trusted('a'))());
+    await parts.clock.pass('10s');
+    expect(await first).toMatchObject({ code: 'jwks_unavailable' });
+    expect(await tenants.trusted('a')).toBeDefined();
   });
 
   it('remembers a bounded number of refusals', async () => {

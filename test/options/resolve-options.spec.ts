@@ -584,3 +584,33 @@ function plain(resolved: ResolvedModule): Record<string, unknown> {
     JSON.stringify(resolved, (_, value: unknown) => (value instanceof Set ? [...(value as Set<unknown>)] : value)),
   ) as Record<string, unknown>;
 }
+
+describe('credentials beside several issuers', () => {
+  const several = { issuers: [{ issuer: 'https://a' }, { issuer: 'https://b' }], audience: 'orders-api' };
+
+  it.each([
+    ['http.headers', several, { headers: { 'x-api-key': 'secret' } }],
+    ['http.headers', { ...several, issuers: () => undefined }, { headers: { 'x-api-key': 'secret' } }],
+    ['http.tls', several, { tls: { cert: 'PEM', key: 'PEM' } }],
+  ])('are an error, since every issuer would get them: %s', (option, options, http) => {
+    let error = {} as JwksConfigurationError;
+    try {
+      resolveModuleOptions({ ...options, http });
+    } catch (thrown) {
+      error = thrown as JwksConfigurationError;
+    }
+    expect(error.option).toBe(option);
+    expect(error.message).toContain('would be sent to every issuer');
+    expect(error.message).not.toContain('secret');
+  });
+
+  it('go to the issuer that names them', () => {
+    const http = { headers: { 'x-api-key': 'secret' } };
+    const { trust } = resolveModuleOptions({
+      ...several,
+      issuers: [{ issuer: 'https://a', http }, { issuer: 'https://b' }],
+    });
+    if (trust.kind !== 'list') throw new Error('a list');
+    expect(trust.issuers.map((issuer) => issuer.http?.headers)).toEqual([http.headers, undefined]);
+  });
+});
