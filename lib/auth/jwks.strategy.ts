@@ -71,7 +71,7 @@ export class JwksStrategy extends PassportStrategy implements OnModuleInit {
   }
 
   private async verifyRequest(request: unknown): Promise<Authentication> {
-    const authentication = await verifyToken(this.jwks, await this.requireToken(request), {}, request);
+    const authentication = await verifyToken(this.jwks, await this.requireToken(request), {});
     attachTo(request, authentication, this.mapClaimsError);
     return authentication;
   }

@@ -1,6 +1,5 @@
 import type { MaybePromise } from '../core/maybe-promise.js';
 import type { JwksService } from '../jwks.service.js';
-import { fieldsOf, isObject } from './fields.js';
 import { verifyOptionsOf, type AuthenticatedOptions } from './route-options.js';
 import type { Authentication } from './verification.js';
 import { requestStateOf } from './request-state.js';
@@ -26,7 +25,7 @@ export function verifyOnce(
   }
   let authentication: MaybePromise<Authentication>;
   try {
-    authentication = verifyToken(jwks, accessToken, options, scope);
+    authentication = verifyToken(jwks, accessToken, options);
   } catch (error) {
     authentication = Promise.reject(error);
   }
@@ -34,20 +33,13 @@ export function verifyOnce(
   return authentication;
 }
 
-/**
- * Throws at once where nothing has to be waited for. `request` is what has the token, as far as
- * that is known.
- *
- * @internal
- */
+/** Returns or throws at once where nothing has to be waited for. @internal */
 export function verifyToken(
   jwks: JwksService,
   accessToken: string,
   options: AuthenticatedOptions,
-  request: unknown,
 ): MaybePromise<Authentication> {
-  const { socket } = fieldsOf(request);
-  return jwks.authenticate(accessToken, verifyOptionsOf(options), isObject(socket) ? socket : undefined);
+  return jwks.authenticate({ token: accessToken, options: verifyOptionsOf(options) });
 }
 
 function asksAlike(some: AuthenticatedOptions, others: AuthenticatedOptions): boolean {

@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { privateSlot } from '../core/private-slot.js';
 import type { TokenRules } from './claims.js';
 import { MAX_TOKEN_LENGTH, type CompactJwt } from './compact-jwt.js';
 import type { VerifiedToken } from './verified-token.js';
@@ -23,21 +22,9 @@ export interface SeenToken {
   readonly rules: TokenRules;
 }
 
-/** A known token that a connection has brought, as it came. */
-interface Familiar {
-  readonly token: string;
-  readonly digest: string;
-}
-
-const familiar = privateSlot<Familiar>();
-
 /**
- * Tokens that were verified, by the SHA-256 of their whole text, which is not kept. It answers with
- * what was found once and decides nothing: key, times and rules are judged again at each use.
- *
- * Hashing is most of what a known token costs. Clients bring the same one over and over, so that
- * with a connection the last of its known tokens is kept, text and all, for as long as the
- * connection is there.
+ * Tokens that were verified, by the SHA-256 of their whole text, which is not kept. It returns what
+ * was found once and decides nothing: key, times and rules are checked again at each use.
  *
  * @internal
  */
@@ -47,10 +34,8 @@ export class TokenCache {
   constructor(private readonly settings: TokenCacheSettings) {}
 
   /** What a token is kept under; `undefined` where no token of that kind is ever kept. */
-  static digest(token: unknown, connection?: object): string | undefined {
-    if (typeof token !== 'string' || token.length > MAX_TOKEN_LENGTH) return undefined;
-    const last = connection && familiar.of(connection);
-    return last?.token === token ? last.digest : hash('sha256', token);
+  static digest(token: unknown): string | undefined {
+    return typeof token === 'string' && token.length <= MAX_TOKEN_LENGTH ? hash('sha256', token) : undefined;
   }
 
   get(digest: string): SeenToken | undefined {
@@ -61,13 +46,5 @@ export class TokenCache {
     // Made on first use: it takes room for all of its entries at once.
     this.tokens ??= new LRUCache({ max: this.settings.max });
     this.tokens.set(digest, seen);
-  }
-
-  /**
-   * Spares the connection that has brought a known token the hashing, should it bring the same one
-   * next.
-   */
-  static remember(token: string, digest: string, connection: object): void {
-    if (familiar.of(connection)?.digest !== digest) familiar.fill(connection, { token, digest });
   }
 }

@@ -18,8 +18,6 @@ const adapterHost = {
 const guardOf = (jwks: FakeJwks, Guard = JwksAuthGuard): JwksAuthGuard =>
   new Guard(jwks.asService(), new Reflector(), adapterHost);
 
-const socket = {};
-
 /** Finds no request of its own, whatever Nest hands over. */
 class Blind extends JwksAuthGuard {
   protected override getRequest(): unknown {
@@ -104,19 +102,6 @@ describe('JwksAuthGuard, and what a route asks for', () => {
     const guard = guardOf(new FakeJwks().trustAtOnce('good'));
     await expect(guard.canActivate(nowhere({}))).rejects.toMatchObject({ response: { code: 'token_missing' } });
     expect(guard.canActivate(nowhere(bearer('good')))).toBe(true);
-  });
-});
-
-describe('JwksAuthGuard, and what brought a token', () => {
-  it.each([
-    ['the socket of a request', { ...httpRequest(bearer('good')), socket }, socket],
-    ['nothing, where a request has none', httpRequest(bearer('good')), undefined],
-    ['nothing, where what it has is none', { ...httpRequest(bearer('good')), socket: 'text' }, undefined],
-  ])('is %s', (_, request, connection) => {
-    const jwks = new FakeJwks().trustAtOnce('good');
-    expect(guardOf(jwks).canActivate(contextOf('http', [request, {}]))).toBe(true);
-    expect(jwks.connections).toEqual([connection]);
-    expect(jwks.connections[0]).toBe(connection);
   });
 });
 

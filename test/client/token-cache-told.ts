@@ -1,4 +1,4 @@
-import type { Authentication } from '../../lib/client/token-judge.js';
+import type { Authentication } from '../../lib/client/authenticator.js';
 import type { JwksEvent } from '../../lib/core/events.js';
 import type { VerifiedToken } from '../../lib/tokens/verified-token.js';
 import { isDeeplyFrozen } from '../tokens/raw-token.js';

@@ -119,13 +119,13 @@ describe('a token that comes again', () => {
     let answer: unknown = { name: 'alice' };
     const validate = vi.fn(() => answer);
     const { jwks, codeOf } = rig({ validate });
-    expect((await jwks.authenticate(good)).user).toEqual({ name: 'alice' });
+    expect((await jwks.authenticate({ token: good })).user).toEqual({ name: 'alice' });
     answer = { name: 'alice', since: 2 };
-    expect((await jwks.authenticate(good)).user).toEqual({ name: 'alice', since: 2 });
+    expect((await jwks.authenticate({ token: good })).user).toEqual({ name: 'alice', since: 2 });
     answer = null;
     expect(await codeOf(good)).toBe('token_refused');
     answer = undefined;
-    const { token: auth, user } = await jwks.authenticate(good);
+    const { token: auth, user } = await jwks.authenticate({ token: good });
     expect(user).toBe(auth);
     expect(validate).toHaveBeenCalledTimes(4);
   });

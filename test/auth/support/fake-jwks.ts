@@ -10,8 +10,6 @@ type Asked = readonly [token: string, options: unknown];
  */
 export class FakeJwks {
   readonly asked: Asked[] = [];
-  /** What brought the tokens. */
-  readonly connections: unknown[] = [];
   readonly reported: string[] = [];
   readonly settings: { tokenFrom?: (request: never) => string | null; realm?: string } = {};
   private readonly known = new Map<string, () => unknown>();
@@ -36,9 +34,8 @@ export class FakeJwks {
     return this;
   }
 
-  authenticate(token: string, options: unknown, connection: unknown): unknown {
+  authenticate({ token, options }: { token: string; options: unknown }): unknown {
     this.asked.push([token, options]);
-    this.connections.push(connection);
     return (this.known.get(token) ?? (() => Promise.reject(new InvalidSignatureError())))();
   }
 

@@ -3,6 +3,7 @@ import { JwkSetCache } from '../cache/jwk-set-cache.js';
 import { JwkSetStore, type JwksStore } from '../cache/jwk-set-store.js';
 import type { Clock } from '../core/clock.js';
 import { isJwksError, JwksConfigurationError } from '../core/errors.js';
+import type { JwksEvents } from '../core/events.js';
 import { JwkSet } from '../keys/jwk-set.js';
 import type { ResolvedIssuer, ResolvedMember } from '../options/resolve-issuer.js';
 import type { ResolvedKeeping } from '../options/resolve-options.js';
@@ -13,8 +14,7 @@ import { HttpSource } from '../sources/http-source.js';
 import { StaticSource, type JwkSetSource } from '../sources/jwk-set-source.js';
 import { RetryingSource } from '../sources/retrying-source.js';
 import { TokenVerifier } from '../tokens/token-verifier.js';
-import type { EventChannels } from './event-channels.js';
-import { TrustedIssuer } from './issuer-chain.js';
+import { TrustedIssuer } from './trusted-issuer.js';
 import { memoryStore } from './memory-store.js';
 
 /**
@@ -26,7 +26,7 @@ const STORE_LIMITS = { timeout: 250, retryAfter: 5_000 };
 /** @internal */
 export interface TrustedIssuerFactoryParts {
   readonly transport: HttpTransport;
-  readonly channels: EventChannels;
+  readonly events: JwksEvents;
   readonly clock: Clock;
 }
 
@@ -47,13 +47,13 @@ export class TrustedIssuerFactory {
   /** Throws a JwksConfigurationError where a static set is none. */
   make(issuer: ResolvedIssuer): TrustedIssuer {
     const { http, cache, refetchLimit } = this.settings;
-    const { channels, clock } = this.parts;
+    const { events, clock } = this.parts;
     const { store, ...lifetime } = cache;
     const source = this.sourceOf(issuer);
     const label = issuer.issuer || undefined;
     const keys = new JwkSetCache(
       { ...lifetime, deadline: http.deadline, enabled: store !== false, refetchLimit, issuer: label },
-      { source, store: this.storeOf(issuer), clock, events: channels.sets },
+      { source, store: this.storeOf(issuer), clock, events },
     );
     return new TrustedIssuer(issuer, { keys, verifier: new TokenVerifier(keys, clock), source });
   }
@@ -98,8 +98,8 @@ export class TrustedIssuerFactory {
     const isNameless = !issuer.issuer && members.some(({ kind }) => kind === 'custom');
     if (store === false || needsNone || isNameless) return undefined;
     const owner = { issuer: issuer.issuer ?? false, uri: placeOf(members), ...(integrityKey && { integrityKey }) };
-    const { channels, clock } = this.parts;
-    return new JwkSetStore(this.cacheOf(store), { ...STORE_LIMITS, prefix, ...owner }, clock, channels.sets);
+    const { events, clock } = this.parts;
+    return new JwkSetStore(this.cacheOf(store), { ...STORE_LIMITS, prefix, ...owner }, clock, events);
   }
 
   private cacheOf(store: JwksStore | undefined): JwksStore {

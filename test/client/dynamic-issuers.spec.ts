@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { DynamicIssuers } from '../../lib/client/tenants.js';
+import { DynamicIssuers } from '../../lib/client/dynamic-issuers.js';
 import type { JwksModuleOptions } from '../../lib/options/jwks-options.js';
 import { signToken, testKey } from '../support/keys.js';
 import { ManualClock } from '../support/manual-clock.js';
@@ -108,7 +108,7 @@ describe('a resolver of issuers', () => {
     expect(await faultOf(jwks.client('https://b').getSigningKey(key.kid))).toMatchObject({
       code: 'issuer_untrusted',
     });
-    expect(() => jwks.client()).toThrow(/say which one/);
+    expect(() => jwks.client()).toThrow(/name one of them/);
   });
 
   it('that fails becomes no unhandled rejection of a client that was named', async () => {

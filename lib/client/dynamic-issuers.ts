@@ -3,8 +3,8 @@ import type { Clock } from '../core/clock.js';
 import { isJwksError, JwksConfigurationError, JwksConnectionError, UntrustedIssuerError } from '../core/errors.js';
 import type { SampledCounters } from '../core/telemetry-source.js';
 import type { ResolvedIssuer } from '../options/resolve-issuer.js';
-import type { TrustedIssuer } from './issuer-chain.js';
-import { namelessIssuer, type IssuerRegistry } from './issuers.js';
+import type { TrustedIssuer } from './trusted-issuer.js';
+import { namelessIssuer, type IssuerRegistry } from './issuer-registry.js';
 import { addCounters } from './module-telemetry.js';
 
 /** @internal */

@@ -1,11 +1,11 @@
-import type { JwksVerifyOptions } from '../options/verify-options.js';
+import type { JwksVerifyOptions } from './verify-options.js';
 
 /** Options of `verify` that never change: what is resolved from them is kept. @internal */
 export type FrozenOptions = Readonly<Pick<JwksVerifyOptions, 'issuer' | 'audience'>>;
 
 const frozen = new WeakSet<JwksVerifyOptions>();
 
-/** A copy, for one who will ask with it again and again. @internal */
+/** A frozen copy, which resolves its rules once. @internal */
 export function freezeOptions({ issuer, audience }: FrozenOptions): FrozenOptions {
   const copy = Object.freeze({
     ...(issuer !== undefined && { issuer: typeof issuer === 'string' ? issuer : Object.freeze([...issuer]) }),

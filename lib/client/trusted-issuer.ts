@@ -1,11 +1,12 @@
 import type { JwkSetCounters, KeyLookup, KeyLookupStatus } from '../cache/key-lookup.js';
 import { JwksConfigurationError, UntrustedIssuerError } from '../core/errors.js';
+import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
 import type { ResolvedIssuer } from '../options/resolve-issuer.js';
 import { resolveVerifyOptions, type JwksVerifyOptions } from '../options/verify-options.js';
 import type { JwkSetSource } from '../sources/jwk-set-source.js';
 import type { TokenRules } from '../tokens/claims.js';
 import type { TokenVerifier } from '../tokens/token-verifier.js';
-import { isFrozen } from './fixed-options.js';
+import { isFrozen } from '../options/frozen-options.js';
 import { TokenTally, type JwksTokenCounters } from './token-tally.js';
 
 /**
@@ -80,6 +81,15 @@ export class TrustedIssuer {
     return rules;
   }
 
+  /** The same; `undefined` where the options leave no rules for this issuer. */
+  rulesIfAny(iss: string | undefined, options: JwksVerifyOptions | undefined): TokenRules | undefined {
+    try {
+      return this.rulesFor(iss, options);
+    } catch {
+      return undefined;
+    }
+  }
+
   private callRulesOf(iss: string | undefined, options: JwksVerifyOptions | undefined): CallRules {
     this.requireIssuerAndAudience(options);
     const { issuers, audience = false, rules } = resolveVerifyOptions(options, this.settings);
@@ -98,19 +108,23 @@ export class TrustedIssuer {
     };
   }
 
-  /**
-   * Every use stands between `enter` and `leave`, so that nothing is closed in the middle of it.
-   */
-  enter(): void {
+  /** Keeps the issuer open until `work` is done. */
+  during<T>(work: MaybePromise<T>): MaybePromise<T> {
+    return isPromise(work) ? this.use(() => work) : work;
+  }
+
+  /** The same for work that starts now. */
+  async use<T>(work: () => MaybePromise<T>): Promise<T> {
     this.users += 1;
+    try {
+      return await work();
+    } finally {
+      this.users -= 1;
+      if (this.isRetired && this.users === 0) void this.close();
+    }
   }
 
-  leave(): void {
-    this.users -= 1;
-    if (this.isRetired && this.users === 0) void this.close();
-  }
-
-  /** Closes it once nobody uses it. Returns its counters. */
+  /** Closes it once it is not in use. Returns its counters. */
   retire(): JwkSetCounters {
     this.isRetired = true;
     const { counters } = this.keys.status();
@@ -121,7 +135,7 @@ export class TrustedIssuer {
   /** Ends the fetch under way; later look-ups reject. */
   async close(): Promise<void> {
     this.keys.close();
-    // A source of the application's own may fail in this too; there is nobody left to tell.
+    // A custom source may fail to close; there is no one left to report it to.
     await Promise.resolve(this.parts.source.close?.()).catch(() => undefined);
   }
 }
