@@ -50,6 +50,15 @@ export class JwksService extends JwksAccess {
     return this.runtime.status();
   }
 
+  /**
+   * Forgets what the function `issuers` returned for this issuer: it is asked again for the next
+   * token. Call it when an issuer changes, or is no longer trusted, instead of waiting for
+   * `issuersTtl`. Returns whether the issuer was known.
+   */
+  forgetIssuer(issuer: string): boolean {
+    return this.runtime.issuers.forget(issuer);
+  }
+
   /** Returns or throws at once where nothing has to be waited for. @internal */
   authenticate(request: AuthenticationRequest): MaybePromise<Authentication> {
     return this.runtime.authenticator.authenticate(request);

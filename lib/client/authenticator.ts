@@ -102,8 +102,10 @@ export class Authenticator {
   async keyOf(token: string): Promise<SigningKey> {
     const { header, issuer } = parseCompactJwt(token);
     const trustedIssuer = await this.parts.trusted(issuer);
-    if (!trustedIssuer.settings.rules.algorithms.has(header.alg)) throw new UnsupportedAlgorithmError();
-    return trustedIssuer.during(trustedIssuer.keys.find(header));
+    return trustedIssuer.use(() => {
+      if (!trustedIssuer.settings.rules.algorithms.has(header.alg)) throw new UnsupportedAlgorithmError();
+      return trustedIssuer.keys.find(header);
+    });
   }
 
   /** Counts and emits a rejection made elsewhere; `issuer`: of the token, where one was verified. */
@@ -119,12 +121,14 @@ export class Authenticator {
     if (seen) {
       attempt.seen = seen;
       attempt.jwt = seen.verified;
-      return andThen(trusted(seen.verified.issuer), (issuer) => this.verify(issuer, attempt, seen, digest));
+      return andThen(trusted(seen.verified.issuer), (issuer) =>
+        issuer.use(() => this.verify(issuer, attempt, seen, digest)),
+      );
     }
     if (telemetry.isRecording) attempt.startedAt ??= clock.monotonic();
     const jwt = parseCompactJwt(token);
     attempt.jwt = jwt;
-    return andThen(trusted(jwt.issuer), (issuer) => this.verify(issuer, attempt, jwt, digest));
+    return andThen(trusted(jwt.issuer), (issuer) => issuer.use(() => this.verify(issuer, attempt, jwt, digest)));
   }
 
   private verify(
@@ -139,13 +143,12 @@ export class Authenticator {
     const rules = trustedIssuer.rulesFor(attempt.jwt?.issuer, options);
     const verified =
       'verified' in found ? verifier.verifyAgain(token, found, rules) : verifier.verify(token, found, rules);
-    if (!isPromise(verified)) return trustedIssuer.during(this.conclude(trustedIssuer, token, verified));
+    if (!isPromise(verified)) return this.conclude(trustedIssuer, token, verified);
     const { selector } = found;
-    const concluded = verified.then((made) => {
+    return verified.then((made) => {
       if (digest !== undefined) this.parts.cache?.set(digest, { selector, verified: made, rules });
       return this.conclude(trustedIssuer, token, made);
     });
-    return trustedIssuer.during(concluded);
   }
 
   private conclude(
@@ -154,6 +157,7 @@ export class Authenticator {
     token: VerifiedToken,
   ): MaybePromise<Authentication> {
     assertSender(token);
+    trustedIssuer.watcher?.verified();
     const { validate, scopesFrom } = trustedIssuer.settings;
     if (!validate) return { token, accessToken, user: token, scopesFrom };
     return andThen(userOf(token, validate), (user) => ({ token, accessToken, user, scopesFrom }));

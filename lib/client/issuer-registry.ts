@@ -19,6 +19,8 @@ export interface IssuerRegistry {
   named(issuer: string | undefined): MaybePromise<TrustedIssuer>;
   /** One of {@link IssuerRegistry.all}. */
   known(issuer: string): TrustedIssuer | undefined;
+  /** Drops what a function returned for this issuer. Returns whether there was something. */
+  forget(issuer: string): boolean;
   /** Whether a function decides which issuers are trusted. */
   readonly isDynamic: boolean;
   /** Counters of issuers that are no longer in use. */
@@ -55,6 +57,10 @@ export class ConfiguredIssuers implements IssuerRegistry {
 
   known(issuer: string): TrustedIssuer | undefined {
     return this.nameless ?? this.byName.get(issuer);
+  }
+
+  forget(): boolean {
+    return false;
   }
 
   all(): readonly TrustedIssuer[] {

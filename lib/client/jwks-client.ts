@@ -200,6 +200,7 @@ function authenticatorOf(runtime: JwksRuntime, issuer: string | undefined): Auth
   if (issuer === undefined) return runtime.authenticator;
   return runtime.authenticatorFor((iss) => {
     if (iss !== issuer) throw new UntrustedIssuerError();
-    return runtime.issuers.trusted(iss);
+    // The application has named it.
+    return runtime.issuers.named(iss);
   });
 }

@@ -106,17 +106,30 @@ function partsOf(trust: ResolvedTrust, keeping: ResolvedKeeping, clock: Clock): 
   const transport = createTransport(keeping.http.transport);
   const factory = new TrustedIssuerFactory(keeping, { transport, events, clock });
   const tokenCache = keeping.tokenCache && new TokenCache(keeping.tokenCache);
-  return { issuers: issuersOf(trust, factory, clock), events, transport, clock, tokenCache: tokenCache || undefined };
+  return {
+    issuers: issuersOf(trust, factory, { keeping, clock, events }),
+    events,
+    transport,
+    clock,
+    tokenCache: tokenCache || undefined,
+  };
 }
 
 /** Configured issuers are made at once, so that an unusable static set fails the start. */
-function issuersOf(trust: ResolvedTrust, factory: TrustedIssuerFactory, clock: Clock): IssuerRegistry {
+function issuersOf(
+  trust: ResolvedTrust,
+  factory: TrustedIssuerFactory,
+  { keeping, clock, events }: { keeping: ResolvedKeeping; clock: Clock; events: JwksEvents },
+): IssuerRegistry {
   switch (trust.kind) {
     case 'one':
       return new ConfiguredIssuers([factory.make(trust.issuer)]);
     case 'list':
       return new ConfiguredIssuers(trust.issuers.map((issuer) => factory.make(issuer)));
     case 'tenants':
-      return new DynamicIssuers({ resolve: trust.resolve, make: (issuer) => factory.make(issuer), clock });
+      return new DynamicIssuers(
+        { maxIssuers: keeping.maxIssuers, issuersTtl: keeping.issuersTtl, deadline: keeping.http.deadline },
+        { resolve: trust.resolve, make: (issuer, before) => factory.make(issuer, before), clock, events },
+      );
   }
 }

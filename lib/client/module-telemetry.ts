@@ -49,7 +49,11 @@ export class ModuleTelemetry implements TelemetrySource {
     const { issuers } = this.parts;
     const trustedIssuers = issuers.all();
     for (const { issuer, tally } of trustedIssuers) this.flush(issuer, tally);
-    const samples = trustedIssuers.map(({ issuer, keys }) => this.sampleOf(issuer, keys.status()));
+    // Issuers with one label may share a set, which counts once.
+    const distinct = new Map(
+      trustedIssuers.map(({ issuer, keys }) => [issuers.isDynamic ? keys : {}, { issuer, keys }]),
+    );
+    const samples = [...distinct.values()].map(({ issuer, keys }) => this.sampleOf(issuer, keys.status()));
     return issuers.retired ? [...samples, { issuer: DYNAMIC, counters: issuers.retired }] : samples;
   }
 

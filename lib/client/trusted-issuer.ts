@@ -3,10 +3,11 @@ import { JwksConfigurationError, UntrustedIssuerError } from '../core/errors.js'
 import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
 import type { ResolvedIssuer } from '../options/resolve-issuer.js';
 import { resolveVerifyOptions, type JwksVerifyOptions } from '../options/verify-options.js';
-import type { JwkSetSource } from '../sources/jwk-set-source.js';
 import type { TokenRules } from '../tokens/claims.js';
 import type { TokenVerifier } from '../tokens/token-verifier.js';
 import { isFrozen } from '../options/frozen-options.js';
+import type { GatedSource } from './gated-source.js';
+import type { SharedKeys } from './shared-keys.js';
 import { TokenTally, type JwksTokenCounters } from './token-tally.js';
 
 /**
@@ -21,11 +22,12 @@ export interface JwksStatus extends KeyLookupStatus {
   readonly tokens: JwksTokenCounters;
 }
 
-/** @internal */
-export interface IssuerParts {
-  readonly keys: KeyLookup;
-  readonly verifier: TokenVerifier;
-  readonly source: JwkSetSource;
+/** Learns of the use of an issuer. @internal */
+export interface IssuerWatcher {
+  /** A token was verified. */
+  verified(): void;
+  /** No work with the issuer is under way any more. */
+  idle(): void;
 }
 
 /**
@@ -44,20 +46,24 @@ interface CallRules {
 export class TrustedIssuer {
   readonly keys: KeyLookup;
   readonly verifier: TokenVerifier;
-  readonly tally = new TokenTally();
+  readonly gate: GatedSource | undefined;
+  watcher: IssuerWatcher | undefined;
   /** The rules without options: those of nearly every token. */
   private defaultRules: TokenRules | undefined;
   /** Those with options that never change: the ones of routes. */
   private readonly frozen = new WeakMap<JwksVerifyOptions, CallRules>();
   private users = 0;
   private isRetired = false;
+  private isClosed = false;
 
   constructor(
     readonly settings: ResolvedIssuer,
-    private readonly parts: IssuerParts,
+    private readonly shared: SharedKeys,
+    readonly tally = new TokenTally(),
   ) {
-    this.keys = parts.keys;
-    this.verifier = parts.verifier;
+    this.keys = shared.keys;
+    this.verifier = shared.verifier;
+    this.gate = shared.gate;
   }
 
   /** What events and status call it. */
@@ -108,35 +114,62 @@ export class TrustedIssuer {
     };
   }
 
-  /** Keeps the issuer open until `work` is done. */
-  during<T>(work: MaybePromise<T>): MaybePromise<T> {
-    return isPromise(work) ? this.use(() => work) : work;
-  }
-
-  /** The same for work that starts now. */
-  async use<T>(work: () => MaybePromise<T>): Promise<T> {
+  /** Runs `work`, and keeps the issuer open until it is done. */
+  use<T>(work: () => MaybePromise<T>): MaybePromise<T> {
     this.users += 1;
+    let outcome: MaybePromise<T>;
     try {
-      return await work();
-    } finally {
-      this.users -= 1;
-      if (this.isRetired && this.users === 0) void this.close();
+      outcome = work();
+    } catch (error) {
+      this.leave();
+      throw error;
     }
+    if (isPromise(outcome)) return this.settle(outcome);
+    this.leave();
+    return outcome;
   }
 
-  /** Closes it once it is not in use. Returns its counters. */
-  retire(): JwkSetCounters {
+  /**
+   * Closes it once it is not in use. Returns the counters of its set, unless another issuer goes on
+   * with that.
+   */
+  retire(): JwkSetCounters | undefined {
     this.isRetired = true;
-    const { counters } = this.keys.status();
-    if (this.users === 0) void this.close();
+    const counters = this.shared.users > 1 ? undefined : this.keys.status().counters;
+    // Not at once: a caller that was just given this issuer begins to use it within this turn.
+    setImmediate(() => this.closeIfIdle());
     return counters;
+  }
+
+  /** Takes `retire` back, while it is in use. */
+  revive(): void {
+    this.isRetired = false;
   }
 
   /** Ends the fetch under way; later look-ups reject. */
   async close(): Promise<void> {
-    this.keys.close();
-    // A custom source may fail to close; there is no one left to report it to.
-    await Promise.resolve(this.parts.source.close?.()).catch(() => undefined);
+    if (this.isClosed) return;
+    this.isClosed = true;
+    await this.shared.release();
+  }
+
+  private async settle<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } finally {
+      this.leave();
+    }
+  }
+
+  private leave(): void {
+    this.users -= 1;
+    if (this.users > 0) return;
+    this.watcher?.idle();
+    this.closeIfIdle();
+  }
+
+  private closeIfIdle(): void {
+    if (this.isRetired && this.users === 0) void this.close();
   }
 }
 

@@ -11,6 +11,8 @@ export const DEFAULTS = {
   requiredClaims: ['exp'],
   allowInsecure: false,
   prefetch: true,
+  maxIssuers: 10_000,
+  issuersTtl: '5m',
   cache: {
     ttl: '10m',
     minTtl: '1m',
@@ -18,6 +20,7 @@ export const DEFAULTS = {
     respectHeaders: true,
     refreshAhead: 0.8,
     staleIfError: '24h',
+    maxKeys: 1_000,
     prefix: 'jwks:',
   },
   refetchLimit: {
@@ -38,3 +41,6 @@ export const DEFAULTS = {
     allowPrivateAddresses: true,
   },
 } as const;
+
+/** What differs beside a resolver function, whose issuers are not all the application's own. @internal */
+export const RESOLVER_DEFAULTS = { maxKeys: 100, maxResponseSize: 131_072, allowPrivateAddresses: false } as const;

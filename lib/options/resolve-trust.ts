@@ -9,6 +9,7 @@ import {
   type IssuerDefaults,
   type ResolvedIssuer,
 } from './resolve-issuer.js';
+import type { ResolvedHttp } from './resolve-http.js';
 import { readAudience, resolveTokenOptions } from './resolve-rules.js';
 
 /** Which issuers are trusted: one, some, or those that a function finds. @internal */
@@ -22,14 +23,14 @@ export type ResolvedTrust =
   | { readonly kind: 'tenants'; readonly resolve: (issuer: string) => Promise<ResolvedIssuer | undefined> };
 
 /** @internal */
-export function resolveTrust(options: OptionReader): ResolvedTrust {
+export function resolveTrust(options: OptionReader, http: ResolvedHttp): ResolvedTrust {
   if (!options.has('issuers')) {
     requireIssuer(options);
     requireAudience(options);
     return { kind: 'one', issuer: resolveIssuer(options) };
   }
   options.excludes('issuers', ['issuer', 'jwksUri', 'jwks', 'source', 'failover'], 'it goes into its members');
-  const defaults = { audience: readAudience(options), tokens: resolveTokenOptions(options) };
+  const defaults = { audience: readAudience(options), tokens: resolveTokenOptions(options), http };
   if (options.mentions('audience')) requireAudience(options);
   if (typeof options.get('issuers') !== 'function') return { kind: 'list', issuers: readList(options, defaults) };
   const find = options.method<JwksIssuerResolver>('issuers', 'a function') as JwksIssuerResolver;
@@ -61,7 +62,7 @@ async function resolveTenant(
 
 /** `false` would make one issuer's keys good for the tokens of every other. */
 function resolveEntry(given: unknown, prefix: string, defaults: IssuerDefaults): ResolvedIssuer {
-  const options = OptionReader.read(given, prefix, ISSUER_NAMES);
+  const options = OptionReader.read(given, prefix, [...ISSUER_NAMES, 'http']);
   requireIssuer(options);
   if (options.get('issuer') === false) throw options.invalid('issuer', 'the exact "iss" of the tokens');
   requireAudience(options, defaults.audience);

@@ -225,7 +225,7 @@ export class Side {
       asked: asked.map((each) => JSON.stringify(each)).sort(),
       events: toldOfEvents(events),
       requests,
-      status: this.service.status(),
+      status: this.service.status().sort((a, b) => (a.issuer ?? '').localeCompare(b.issuer ?? '')),
       timers: clock.pending,
       now: [clock.now(), clock.monotonic()],
     };

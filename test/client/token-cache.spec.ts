@@ -431,10 +431,14 @@ describe('what is kept', () => {
 
   it('goes with its issuer, where a resolver’s issuer was dropped and came back', async () => {
     const keys = new Map<string, TestKey>();
-    const issuers = (issuer: string) => ({ issuer, jwks: jwksOf(keys.get(issuer) ?? key) });
-    const jwks = serviceOf({ issuers, audience: false } as JwksModuleOptions, new ManualClock());
+    const issuers = (issuer: string) => ({
+      issuer,
+      jwks: jwksOf(issuer === ISSUER ? (keys.get(issuer) ?? key) : successor),
+    });
+    const jwks = serviceOf({ issuers, audience: false, maxIssuers: 1_000 } as JwksModuleOptions, new ManualClock());
     const fill = async () => {
       for (let index = 0; index < 1_000; index += 1) await jwks.client(`https://t${index}`).getJwkSet();
+      await new Promise(setImmediate);
     };
     await jwks.verify(good);
     await fill();

@@ -441,7 +441,7 @@ describe('resolveModuleOptions, several issuers', () => {
     [
       { issuers: () => undefined, http: { fetch } },
       'http.allowPrivateAddresses',
-      /resolver function beside "http\.fetch"/,
+      /beside "http\.fetch".*resolver function/,
     ],
   ])('refuses %j and names "%s"', (options, option, says) => {
     const error = faultOf(() => resolveModuleOptions({ audience: 'orders-api', ...options }));
