@@ -10,6 +10,7 @@ import type { Permit, UnverifiedBudget } from './unverified-budget.js';
  */
 export class GatedSource implements JwkSetSource {
   private isInUse = false;
+  private isRequested = false;
   private permit: Permit | undefined;
 
   constructor(
@@ -23,7 +24,8 @@ export class GatedSource implements JwkSetSource {
   }
 
   async load(request: LoadRequest): Promise<SourceAnswer> {
-    if (!this.isInUse || request.reload) {
+    if (this.isRequested) this.isRequested = false;
+    else if (!this.isInUse || request.reload) {
       this.permit?.failed();
       this.permit = await this.budget.take(request.signal);
     }
@@ -49,6 +51,11 @@ export class GatedSource implements JwkSetSource {
     this.isInUse = true;
     this.permit?.succeeded();
     this.permit = undefined;
+  }
+
+  /** The application asks for the next load. */
+  request(): void {
+    this.isRequested = true;
   }
 
   /** No verification of its tokens is under way. */

@@ -94,8 +94,10 @@ export abstract class JwksAccess {
 
   /** Returns the cached JWK Set, loaded if necessary. */
   getJwkSet(options?: RefreshOptions): Promise<JwkSet> {
-    return this.use(({ keys }) => {
-      return options?.refresh ? keys.refresh({ seen: keys.current(), trigger: 'requested' }) : keys.get();
+    return this.use(({ keys, gate }) => {
+      if (!options?.refresh) return keys.get();
+      gate?.request();
+      return keys.refresh({ seen: keys.current(), trigger: 'requested' });
     });
   }
 
