@@ -1,4 +1,4 @@
-export { AccessToken, Authenticated, Claims, Public } from './auth/decorators.js';
+export { AccessToken, Authenticated, authenticationOf, Claims, Public } from './auth/decorators.js';
 export { JwksAuthGuard } from './auth/jwks-auth.guard.js';
 export { JwksStrategy } from './auth/jwks.strategy.js';
 export { withUpgradeRequest } from './auth/upgrade-request.js';

@@ -3,7 +3,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { InvalidClaimError, isJwksError } from '../core/errors.js';
 import { safeText } from '../core/events.js';
 import { fieldsOf, isObject } from './fields.js';
-import type { AttachedAuthentication } from './request-context.js';
+import type { AttachedAuthentication } from './verification.js';
 
 /**
  * A Standard Schema (standardschema.dev; those of zod, valibot, ArkType and others are), or a class

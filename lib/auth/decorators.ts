@@ -10,9 +10,10 @@ import { JwksConfigurationError } from '../core/errors.js';
 import { claimAt } from './claim-path.js';
 import { checkedClaims, claimsCheck, isClaimsSchema, type ClaimsCheck, type ClaimsSchema } from './claims-schema.js';
 import { JwksAuthGuard } from './jwks-auth.guard.js';
-import { getAuthentication } from './request-context.js';
+import { attachedOf } from './invocation.js';
 import { markRoute, PUBLIC } from './route-metadata.js';
 import { freezeRouteOptions, type AuthenticatedOptions } from './route-options.js';
+import type { Authentication } from './verification.js';
 
 type Pipe = Type<PipeTransform> | PipeTransform;
 
@@ -60,8 +61,7 @@ export interface ClaimsDecorator {
  * The claims of the access token (`@Claims()`), or one of them by name (`@Claims('sub')`) or path
  * (`@Claims('realm_access.roles')`; a claim of that very name wins). Own properties only.
  * `undefined` where there is no such claim, and where our guard or strategy did not let the request
- * in: a token that nobody verified is never read. For a gateway: those of the client's last message
- * that was let in.
+ * in: a token that was not verified is never read.
  *
  * A Standard Schema (zod and others, synchronous or not) or a class with the decorators of
  * class-validator checks and types them: `@Claims(OrderClaims) claims: z.infer<typeof
@@ -85,7 +85,7 @@ export const Claims: ClaimsDecorator = (...args: unknown[]): ParameterDecorator 
  * @publicApi
  */
 export const AccessToken: (...pipes: Pipe[]) => ParameterDecorator = createParamDecorator(
-  (_: unknown, context: ExecutionContext) => getAuthentication(context)?.authentication.accessToken,
+  (_: unknown, context: ExecutionContext) => attachedOf(context)?.authentication.accessToken,
 );
 
 interface ClaimsRequest {
@@ -94,9 +94,20 @@ interface ClaimsRequest {
 }
 
 const claimsDecorator = createParamDecorator(({ claim, check }: ClaimsRequest, context: ExecutionContext): unknown => {
-  const attached = getAuthentication(context);
+  const attached = attachedOf(context);
   if (!attached) return undefined;
   const { claims } = attached.authentication.token;
   const value = claim === undefined ? claims : claimAt(claims, claim);
   return check ? checkedClaims(value, check, { toException: attached.toException, context }) : value;
 });
+
+/**
+ * Returns the authentication of this very invocation: `token`, `accessToken`, and `user`, which is
+ * what `validate` returned. For decorators, interceptors and guards of your own. `undefined` if
+ * neither our guard nor our strategy accepted a token for it.
+ *
+ * @publicApi
+ */
+export function authenticationOf(context: ExecutionContext): Authentication | undefined {
+  return attachedOf(context)?.authentication;
+}

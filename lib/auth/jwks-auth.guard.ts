@@ -7,10 +7,11 @@ import { stateOf } from './context-state.js';
 import { extractToken, resolveBearerToken } from './credentials.js';
 import { messageRequest } from './message-headers.js';
 import { toException } from './refuse.js';
-import { attachIn, attachTargetOf, detach, requestOf, sharingKeyOf } from './request-context.js';
+import { bindToInvocation, markGuarded } from './invocation.js';
+import { attachTargetOf, attachTo, requestOf, sharingKeyOf } from './request-context.js';
 import type { ClaimsErrorMapper, Authentication } from './verification.js';
 import { PUBLIC, routeMetadataOf } from './route-metadata.js';
-import { assertRouteOptions, isFrozenRoute, type AuthenticatedOptions } from './route-options.js';
+import { freezeRouteOptions, isFrozenRoute, type AuthenticatedOptions } from './route-options.js';
 import { authorizeRoute } from './route-rules.js';
 import { verifyOnce } from './shared-verification.js';
 
@@ -109,14 +110,16 @@ export class JwksAuthGuard implements CanActivate {
   }
 
   /**
-   * Puts `user` and `auth` on the request; for a gateway on the client. Override to put them in
-   * other places too.
+   * Puts `user` and `auth` on the request, or on the context of a message. Override to put them in
+   * other places too. A gateway's client gets neither, since its messages overlap: use `@Claims` and
+   * {@link authenticationOf} there.
    */
   protected attach(authentication: Authentication, context: ExecutionContext): void {
+    if (context.getType<string>() === 'ws') return;
     const target = attachTargetOf(context);
-    attachIn(context, target, authentication, this.mapClaimsError);
-    const request = context.getType<string>() === 'ws' ? target : this.getRequest(context);
-    if (request !== target) attachIn(context, request, authentication, this.mapClaimsError);
+    attachTo(target, authentication);
+    const request = this.getRequest(context);
+    if (request !== target) attachTo(request, authentication);
   }
 
   /** What is thrown for a fault, with the response's headers set. Override to answer otherwise. */
@@ -126,11 +129,9 @@ export class JwksAuthGuard implements CanActivate {
 
   private run(context: ExecutionContext): MaybePromise<boolean> {
     try {
-      const options = this.getOptions(context);
-      if (!options) return true;
-      if (!isFrozenRoute(options)) assertRouteOptions(options);
-      // A client stays: what its last message was let in with says nothing of this one.
-      if (context.getType<string>() === 'ws') detach(attachTargetOf(context));
+      const given = this.getOptions(context);
+      if (!given) return true;
+      const options = isFrozenRoute(given) ? given : freezeRouteOptions(given);
       const outcome = this.authenticate(options, context);
       return isPromise(outcome) ? this.awaited(outcome, context) : outcome;
     } catch (error) {
@@ -171,7 +172,10 @@ export class JwksAuthGuard implements CanActivate {
     context: ExecutionContext,
   ): MaybePromise<true> {
     const token = found ?? stateOf(context).token;
-    if (token === undefined && options.optional) return true;
+    if (token === undefined && options.optional) {
+      markGuarded(context);
+      return true;
+    }
     if (token === undefined) throw this.reported(new MissingTokenError());
     const authentication = this.verify(token, options, context);
     return isPromise(authentication)
@@ -201,6 +205,8 @@ export class JwksAuthGuard implements CanActivate {
 
   private attachAndRemember(token: string, authentication: Authentication, context: ExecutionContext): true {
     this.attach(authentication, context);
+    bindToInvocation(context, { authentication, toException: this.mapClaimsError });
+    markGuarded(context);
     stateOf(context).token = token;
     return true;
   }

@@ -7,6 +7,7 @@ import { JwksService } from '../jwks.service.js';
 import { extractToken, resolveBearerToken } from './credentials.js';
 import { errorResponseIn, patchAuthGuard, keepResponse } from './passport-refusal.js';
 import { httpExceptionOf, ownAnswer, errorResponseOf } from './refusal.js';
+import { bindToRequest } from './invocation.js';
 import { attachTo } from './request-context.js';
 import type { ClaimsErrorMapper, Authentication } from './verification.js';
 import { verifyToken } from './shared-verification.js';
@@ -72,7 +73,8 @@ export class JwksStrategy extends PassportStrategy implements OnModuleInit {
 
   private async verifyRequest(request: unknown): Promise<Authentication> {
     const authentication = await verifyToken(this.jwks, await this.requireToken(request), {});
-    attachTo(request, authentication, this.mapClaimsError);
+    attachTo(request, authentication);
+    bindToRequest(request, { authentication, toException: this.mapClaimsError });
     return authentication;
   }
 

@@ -3,6 +3,8 @@ import type { IAuthGuard } from '@nestjs/passport';
 import { graphqlExceptionOf } from './graphql-refusal.js';
 import { httpExceptionOf, type ErrorResponse } from './refusal.js';
 import { fieldsOf, isObject } from './fields.js';
+import { bindToInvocation } from './invocation.js';
+import { knownOf } from './request-state.js';
 
 interface KeptResponse {
   readonly response: ErrorResponse;
@@ -41,13 +43,25 @@ export function patchAuthGuard(guard: Type<IAuthGuard>): void {
   const { canActivate, handleRequest } = prototype;
   prototype.canActivate = async function (this: IAuthGuard, context: ExecutionContext) {
     try {
-      return (await canActivate.call(this, context)) as boolean;
+      const isAccepted = (await canActivate.call(this, context)) as boolean;
+      bindFromRequest(this.getRequest(context), context);
+      return isAccepted;
     } catch (error) {
       const info = fieldsOf(this.getRequest(context))['authInfo'];
       throw answerOf({ error, info, ran: this.handleRequest !== handleRequest }, context);
     }
   };
   prototype[PATCHED] = true;
+}
+
+/**
+ * Binds what the strategy attached to a request to the field or message that was asked about. A
+ * request that stays, such as that of graphql-ws, may still hold an earlier one: `authInfo` shows
+ * which strategy succeeded now.
+ */
+function bindFromRequest(request: unknown, context: ExecutionContext): void {
+  const attached = isObject(request) ? knownOf(request)?.attached : undefined;
+  if (attached && fieldsOf(request)['authInfo'] === attached.authentication.token) bindToInvocation(context, attached);
 }
 
 /** `decided`: the application's own `handleRequest` chose the error. */

@@ -1,10 +1,10 @@
+import { IncomingMessage } from 'node:http';
+import { Http2ServerRequest } from 'node:http2';
 import type { ExecutionContext } from '@nestjs/common';
 import { stateOf } from './context-state.js';
-import { knownOf, requestStateOf, type RequestState } from './request-state.js';
 import { fieldsOf, isObject, type Fields } from './fields.js';
-import { isPublic } from './route-metadata.js';
 import { upgradeRequestOf } from './upgrade-request.js';
-import type { ClaimsErrorMapper, Authentication } from './verification.js';
+import type { Authentication } from './verification.js';
 
 /**
  * The request behind an `ExecutionContext`: that which has the headers, and which `tokenFrom` gets.
@@ -36,21 +36,21 @@ export function requestOf(context: ExecutionContext): unknown {
 }
 
 /**
- * What `user` and `auth` are attached to. For a WebSocket the client: its handshake has an `auth`
- * of its own.
+ * The object that `user` and `auth` are attached to. None for a gateway: its client is shared by
+ * messages that overlap and may have different tokens.
  *
  * @internal
  */
 export function attachTargetOf(context: ExecutionContext): object | undefined {
-  const target: unknown =
-    context.getType<string>() === 'ws' ? context.getArgByIndex(0) : (requestOf(context) ?? graphqlContext(context));
+  if (context.getType<string>() === 'ws') return undefined;
+  const target: unknown = requestOf(context) ?? graphqlContext(context);
   return isObject(target) ? target : undefined;
 }
 
 /**
- * For how long a verification holds: for an HTTP request, which all fields of a GraphQL query
- * share; else for one message alone. A WebSocket brings its token once and stays, and the token may
- * have expired since. A guard that cannot find the request shares with one that could.
+ * The object for whose lifetime a verification is shared: the HTTP request, which all fields of a
+ * GraphQL query share, or a single message. A WebSocket brings its token once and stays, and the
+ * token may have expired since. A guard that cannot find the request shares with one that could.
  *
  * @internal
  */
@@ -60,14 +60,22 @@ export function sharingKeyOf(context: ExecutionContext, request: unknown): objec
   return state.sharedPer;
 }
 
+/**
+ * Only a request of an HTTP route, and Node's own (so Express's and Fastify's), is one HTTP
+ * exchange. Other objects, such as a WHATWG `Request`, may be those of a socket that stays.
+ */
 function isHttpRequest(request: unknown, context: ExecutionContext): request is object {
   const type = context.getType<string>();
-  if (type === 'ws') return false;
-  // That of an HTTP route is one: nothing needs to be read of it, which is dear with Express.
-  if (type === 'http' && isObject(request) && request === requestOf(context)) return true;
-  const { method, headers } = fieldsOf(request);
-  const { upgrade } = fieldsOf(headers);
-  return typeof method === 'string' && !(typeof upgrade === 'string' && upgrade.toLowerCase() === 'websocket');
+  if (type === 'ws' || !isObject(request)) return false;
+  // Nothing needs to be read of it, which is dear with Express.
+  if (type === 'http' && request === requestOf(context)) return true;
+  const own = isNodeRequest(request) ? request : fieldsOf(request)['raw'];
+  if (!isNodeRequest(own)) return false;
+  return own.headers.upgrade?.toLowerCase() !== 'websocket';
+}
+
+function isNodeRequest(request: unknown): request is IncomingMessage | Http2ServerRequest {
+  return request instanceof IncomingMessage || request instanceof Http2ServerRequest;
 }
 
 /** The third of four arguments of a resolver, the second of three of a reference resolver. */
@@ -76,70 +84,14 @@ function graphqlContext(context: ExecutionContext): unknown {
   return context.getArgByIndex(context.getArgs().length > 3 ? 2 : 1);
 }
 
-/** @internal */
-export function attachTo(target: unknown, authentication: Authentication, toException: ClaimsErrorMapper): void {
-  attach(target, authentication, toException, undefined);
-}
-
-/** The same for what a guard was asked about. @internal */
-export function attachIn(
-  context: ExecutionContext,
-  target: unknown,
-  authentication: Authentication,
-  toException: ClaimsErrorMapper,
-): void {
-  attach(target, authentication, toException, context.getHandler());
-}
-
-function attach(
-  target: unknown,
-  authentication: Authentication,
-  toException: ClaimsErrorMapper,
-  handler: unknown,
-): void {
-  if (!isObject(target)) return;
-  const attached = target as { user: unknown; auth: unknown };
-  attached.user = authentication.user;
-  attached.auth = authentication.token;
-  const state = requestStateOf(target);
-  state.authentication = authentication;
-  state.toException = toException;
-  state.handler = handler;
-}
-
-/** What a request was let in with, and by whom its claims are refused later. @internal */
-export type AttachedAuthentication = Pick<RequestState, 'toException'> & { readonly authentication: Authentication };
-
 /**
- * What this request was let in with; `undefined` where neither our guard nor our strategy let it
- * in. The fields of a GraphQL request share that, but for those that are public; the messages of a
- * WebSocket do not, nor does a handler get what another was let in with.
+ * Puts `user` and `auth` on a request, a GraphQL context or the context of a message. What
+ * `@Claims` reads is bound to the invocation instead, where others do not write.
  *
  * @internal
  */
-export function getAuthentication(context: ExecutionContext): AttachedAuthentication | undefined {
-  const target = attachTargetOf(context);
-  const state = target && knownOf(target);
-  if (!state?.authentication) return undefined;
-  const type = context.getType<string>();
-  if (type === 'graphql' && isPublic(context)) return undefined;
-  if (type === 'ws' && state.handler !== context.getHandler()) return undefined;
-  return state as AttachedAuthentication;
-}
-
-/**
- * Takes away what {@link attachTo} put there, and nothing that came from elsewhere since.
- *
- * @internal
- */
-export function detach(target: object | undefined): void {
-  const state = target && knownOf(target);
-  if (!target || !state?.authentication) return;
-  const { authentication } = state;
-  state.authentication = undefined;
-  const { user, auth } = fieldsOf(target);
-  if (user === authentication.user) Reflect.deleteProperty(target, 'user');
-  if (auth === authentication.token) Reflect.deleteProperty(target, 'auth');
+export function attachTo(target: unknown, { user, token }: Authentication): void {
+  if (isObject(target)) Object.assign(target, { user, auth: token });
 }
 
 /**

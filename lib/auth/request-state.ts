@@ -3,7 +3,7 @@ import type { MaybePromise } from '../core/maybe-promise.js';
 import { privateSlot } from '../core/private-slot.js';
 import type { JwksService } from '../jwks.service.js';
 import type { AuthenticatedOptions } from './route-options.js';
-import type { ClaimsErrorMapper, Authentication } from './verification.js';
+import type { AttachedAuthentication, Authentication } from './verification.js';
 
 /** The verifications of one request, the last one first. @internal */
 export interface SharedAuthentication {
@@ -22,15 +22,11 @@ export interface SharedAuthentication {
  */
 export interface RequestState {
   /**
-   * What it was let in with; written by our guard and our strategy alone, so that a `request.auth`
+   * What it was accepted with. Only our guard and our strategy write it, so that a `request.auth`
    * from elsewhere counts for nothing.
    */
-  authentication: Authentication | undefined;
-  /** By whom its claims are refused later: the guard or the strategy that let it in. */
-  toException: ClaimsErrorMapper | undefined;
-  /** The handler that the verification was for: the client of a gateway stays for others. */
-  handler: unknown;
-  /** Made for it, whether it was let in or not. */
+  attached: AttachedAuthentication | undefined;
+  /** The verifications made for it, whether it was accepted or not. */
   authentications: SharedAuthentication | undefined;
 }
 
@@ -51,7 +47,7 @@ export function knownOf(request: object): RequestState | undefined {
 export function requestStateOf(request: object): RequestState {
   const known = knownOf(request);
   if (known) return known;
-  const state = { authentication: undefined, toException: undefined, handler: undefined, authentications: undefined };
+  const state: RequestState = { attached: undefined, authentications: undefined };
   if (request instanceof IncomingMessage) ofNode.set(request, state);
   else states.fill(request, state);
   return state;

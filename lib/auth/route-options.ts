@@ -81,21 +81,26 @@ export function assertRouteOptions(options: unknown): asserts options is Authent
 const frozen = new WeakMap<AuthenticatedOptions, FrozenOptions | undefined>();
 
 /**
- * A copy that never changes, of options that can work.
+ * Returns a frozen copy without a prototype, of options that can work: a polluted
+ * `Object.prototype` must not add a rule or `optional`.
  *
  * @internal
  */
 export function freezeRouteOptions(options: AuthenticatedOptions): AuthenticatedOptions {
   assertRouteOptions(options);
-  const { scopes, anyOfScopes, claims, ...others } = options;
-  const asked = asksNothing(options) ? undefined : freezeOptions(options);
-  const copy = Object.freeze({
+  const { scopes, anyOfScopes, claims, ...others } = Object.assign(
+    Object.create(null) as AuthenticatedOptions,
+    options,
+  );
+  const asked = asksNothing(others) ? undefined : freezeOptions(others);
+  const given = {
     ...others,
     ...(scopes && { scopes: Object.freeze([...scopes]) }),
     ...(anyOfScopes && { anyOfScopes: Object.freeze([...anyOfScopes]) }),
-    ...(claims && { claims: Object.freeze({ ...claims }) }),
+    ...(claims && { claims: Object.freeze(Object.assign(Object.create(null) as object, claims)) }),
     ...asked,
-  });
+  };
+  const copy: AuthenticatedOptions = Object.freeze(Object.assign(Object.create(null) as object, given));
   frozen.set(copy, asked);
   return copy;
 }

@@ -23,3 +23,9 @@ export type ScopesFrom = readonly string[] | ((claims: Readonly<JWTPayload>) => 
 
 /** Answers with what is thrown for claims that do not fit. @internal */
 export type ClaimsErrorMapper = (error: TokenError, context: ExecutionContext) => Promise<unknown>;
+
+/** An authentication, and how errors of its claims are mapped later. @internal */
+export interface AttachedAuthentication {
+  readonly authentication: Authentication;
+  readonly toException: ClaimsErrorMapper | undefined;
+}

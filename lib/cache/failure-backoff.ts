@@ -2,11 +2,10 @@ import { backoffDelay } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
 import { InvalidJwkSetError, JwksConnectionError, type SourceError } from '../core/errors.js';
 
-/** Ceilings of the first and of every delay, in milliseconds. */
-const DELAYS = { initial: 1_000, max: 60_000 };
-
-/** No source may silence us for longer than this, in milliseconds. */
-const MAX_RETRY_AFTER = 3_600_000;
+/** While a set serves: ceilings of the first and of every delay, in milliseconds. */
+const WHILE_SERVING = { initial: 1_000, max: 60_000 };
+/** While requests wait for keys: the shortest and the longest delay, in milliseconds. */
+const WHILE_NEEDED = { min: 1_000, max: 2_000 };
 
 /** @internal */
 export interface LastFault {
@@ -17,7 +16,10 @@ export interface LastFault {
 
 /**
  * When the next attempt may start after failed ones: without it, each request during an outage
- * would be one more request to a source that struggles.
+ * would be one more request to a source that struggles. There are two delays. While a set serves,
+ * no request waits, and attempts back off from 1 s to 60 s. While something is asked for that nothing
+ * held can answer, the next attempt is at least 1 s and at most 2 s away. `Retry-After` is a hint
+ * within these.
  *
  * @internal
  */
@@ -25,16 +27,22 @@ export class FailureBackoff {
   /** The last fault, also when a later attempt succeeded. */
   lastFault: LastFault | undefined;
   private failures = 0;
-  private endsAt = 0;
+  private servingEndsAt = 0;
+  private neededEndsAt = 0;
 
   constructor(
     private readonly clock: Clock,
     private readonly random: () => number,
   ) {}
 
-  /** Milliseconds until an attempt may start; 0: now. */
+  /** Milliseconds until an attempt may start while a set serves; 0: now. */
   get timeLeft(): number {
-    return Math.max(0, this.endsAt - this.clock.monotonic());
+    return Math.max(0, this.servingEndsAt - this.clock.monotonic());
+  }
+
+  /** Milliseconds until an attempt may start for a request that nothing held can answer; 0: now. */
+  get timeLeftIfNeeded(): number {
+    return Math.max(0, this.neededEndsAt - this.clock.monotonic());
   }
 
   /** Whether the last attempt failed. */
@@ -46,30 +54,32 @@ export class FailureBackoff {
     const now = this.clock.monotonic();
     this.failures += 1;
     this.lastFault = { error, at: now };
-    const delay = backoffDelay(DELAYS, this.failures, this.random);
-    this.endsAt = now + Math.max(delay, askedFor(error));
+    const hint = hintOf(error);
+    const delay = backoffDelay(WHILE_SERVING, this.failures, this.random);
+    this.servingEndsAt = now + Math.max(delay, Math.min(hint, WHILE_SERVING.max));
+    this.neededEndsAt = now + Math.min(Math.max(WHILE_NEEDED.min, hint), WHILE_NEEDED.max);
   }
 
   succeeded(): void {
     this.failures = 0;
-    this.endsAt = 0;
+    this.servingEndsAt = 0;
+    this.neededEndsAt = 0;
   }
 
-  /**
-   * What a caller gets who would have had to wait for an attempt: of the class of the last fault,
-   * which is what still holds.
-   */
+  /** The error for a caller that would have to wait: of the class of the last fault, which still holds. */
   toError(): SourceError {
     const Fault = this.lastFault?.error.code === 'jwks_invalid' ? InvalidJwkSetError : JwksConnectionError;
-    return new Fault('The JWK Set cannot be had: the last attempt failed and the next one is not due yet', {
+    return new Fault('The JWK Set is unavailable: the last attempt failed and the next one is not due yet', {
       retryable: false,
-      retryAfter: this.timeLeft,
+      failsOver: this.lastFault?.error.failsOver ?? true,
+      allowsStale: this.lastFault?.error.allowsStale ?? true,
+      retryAfter: this.timeLeftIfNeeded,
       cause: this.lastFault?.error,
     });
   }
 }
 
-/** A source of the application's own may say anything. */
-function askedFor({ retryAfter }: SourceError): number {
-  return retryAfter !== undefined && retryAfter > 0 ? Math.min(retryAfter, MAX_RETRY_AFTER) : 0;
+/** A custom source may say anything. */
+function hintOf({ retryAfter }: SourceError): number {
+  return retryAfter !== undefined && retryAfter > 0 ? retryAfter : 0;
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.js';
-import { SigningKeyNotFoundError } from '../core/errors.js';
+import { JwksConnectionError, SigningKeyNotFoundError, type SourceError } from '../core/errors.js';
 import type { JwksEvents } from '../core/events.js';
 import type { JwkSet, KeySelector } from '../keys/jwk-set.js';
 import type { SigningKey } from '../keys/signing-key.js';
@@ -81,6 +81,21 @@ export class JwkSetCache implements KeyLookup {
     this.served = new StaleWhileRevalidate(settings.enabled, { currentSet, refresher, backoff, reporter, clock });
   }
 
+  /** Whether there is a set that may serve: fresh, refresh-due or stale. */
+  get canServe(): boolean {
+    return this.served.servable !== undefined;
+  }
+
+  /** Whether the source has withdrawn all keys: an answer, not an outage. */
+  get withdrawn(): boolean {
+    return this.backoff.isFailing && this.backoff.lastFault?.error.allowsStale === false;
+  }
+
+  /** The error for a caller while nothing is available. */
+  unavailable(): SourceError {
+    return this.backoff.toError();
+  }
+
   current(): JwkSet | undefined {
     return this.served.current();
   }
@@ -152,10 +167,9 @@ export class JwkSetCache implements KeyLookup {
   }
 
   /**
-   * Looks for a key that is not held, with one refetch where that may help. While the source fails
-   * nobody can know whether there is such a key: that is an outage, for a key that was rotated in
-   * meanwhile too, and an outage refuses no token. A token that comes over budget while the source
-   * answers is refused.
+   * Looks for a key that the cached set lacks, with one refetch if that may help. Only the source's
+   * own answer makes a key unknown (401). While the source fails, or was not asked because the
+   * refetch limit is reached, the key may exist: that is a 503.
    */
   private async findMissing(query: Query, held: JwkSet | undefined): Promise<SigningKey> {
     const { kid, alg, pick } = query;
@@ -171,9 +185,17 @@ export class JwkSetCache implements KeyLookup {
     const set = this.served.servable ?? (await this.served.getOrLoad('missing'));
     const found = pick(set);
     if (found) return found;
-    if (isAnswered) this.budget.rememberAbsent(set, kid, alg);
-    else if (this.backoff.isFailing) throw this.backoff.toError();
+    if (!isAnswered && this.settings.refetchLimit.burst > 0)
+      throw this.backoff.isFailing ? this.backoff.toError() : this.notAsked();
+    this.budget.rememberAbsent(set, kid, alg);
     throw notFound(kid);
+  }
+
+  private notAsked(): JwksConnectionError {
+    return new JwksConnectionError('The key was not asked for: refetchLimit is reached', {
+      retryable: false,
+      retryAfter: this.budget.timeLeft,
+    });
   }
 
   /** Nothing is held: the answer that came may be of a load that began before this look-up. */

@@ -141,8 +141,8 @@ export class StaleWhileRevalidate {
 
   private async load(trigger: RefreshCause): Promise<JwkSet> {
     const { backoff, refresher } = this.parts;
-    if (this.enabled && !refresher.running && backoff.timeLeft > 0) {
-      this.reportBackoff(trigger);
+    if (this.enabled && !refresher.running && backoff.timeLeftIfNeeded > 0) {
+      this.reportBackoff(trigger, backoff.timeLeftIfNeeded);
       throw backoff.toError();
     }
     const running = refresher.start({ trigger, reload: !this.enabled });
@@ -153,9 +153,9 @@ export class StaleWhileRevalidate {
     return this.servable ? this.getOrLoad(trigger) : running.result;
   }
 
-  private reportBackoff(trigger: RefreshCause): void {
-    const { backoff, clock, reporter } = this.parts;
+  private reportBackoff(trigger: RefreshCause, timeLeft = this.parts.backoff.timeLeft): void {
+    const { clock, reporter } = this.parts;
     const now = clock.monotonic();
-    reporter.skipped(trigger, 'backoff', { now, until: now + backoff.timeLeft });
+    reporter.skipped(trigger, 'backoff', { now, until: now + timeLeft });
   }
 }

@@ -9,9 +9,16 @@ export interface RefetchBudgetSettings {
   readonly every: number;
 }
 
-/** How many absent kids are remembered, and for how long (milliseconds). */
+/** How many absent kids are remembered. */
 const MAX_ABSENT = 1_000;
-const ABSENT_FOR = 30_000;
+/** After how long the source is asked for an absent kid again: doubling, in milliseconds. */
+const ASK_AGAIN = { first: 1_000, max: 30_000 };
+
+interface Absence {
+  readonly delay: number;
+  /** On the monotonic clock. */
+  readonly until: number;
+}
 
 /**
  * A token bucket that limits how often access tokens may cause a fetch. Senders choose the kids of
@@ -21,7 +28,7 @@ const ABSENT_FOR = 30_000;
  */
 export class RefetchBudget {
   private lacking: object | undefined;
-  private absent: LRUCache<string, true> | undefined;
+  private absent: LRUCache<string, Absence> | undefined;
   /** When the bucket is full again, on the monotonic clock. */
   private fullAt = 0;
 
@@ -37,34 +44,36 @@ export class RefetchBudget {
     return true;
   }
 
+  /** Gives back a refetch that the source did not answer. */
+  giveBack(): void {
+    this.fullAt -= this.settings.every;
+  }
+
   /** How long until the bucket holds a refetch, in milliseconds. */
   get timeLeft(): number {
     const { burst, every } = this.settings;
     return Math.max(0, this.fullAt - this.clock.monotonic() - Math.max(0, burst - 1) * every);
   }
 
-  /** Whether a refetch has shown lately that the set lacks the key. */
+  /** Whether the source has answered lately that it has no such key. */
   isAbsent(set: object, kid: string | undefined, alg: string | undefined): boolean {
-    return this.lacking === set && this.absent?.has(absentId(kid, alg)) === true;
+    const absence = this.lacking === set ? this.absent?.get(absentId(kid, alg)) : undefined;
+    return absence !== undefined && this.clock.monotonic() < absence.until;
   }
 
-  /** Of one set: the next one may have what it lacks. */
+  /**
+   * Remembers that the source has no such key. The next set may have it, and even the same set may be
+   * that of one slow edge of the provider: the source is asked again after 1 s, 2 s, 4 s, up to 30 s.
+   */
   rememberAbsent(set: object, kid: string | undefined, alg: string | undefined): void {
-    if (this.lacking !== set) this.absent = absentKids(this.clock);
+    // Made when the first kid is absent: it takes its memory at once, and there may be many issuers.
+    if (this.lacking !== set || !this.absent) this.absent = new LRUCache({ max: MAX_ABSENT });
     this.lacking = set;
-    this.absent?.set(absentId(kid, alg), true);
+    const id = absentId(kid, alg);
+    const before = this.absent.get(id);
+    const delay = before ? Math.min(before.delay * 2, ASK_AGAIN.max) : ASK_AGAIN.first;
+    this.absent.set(id, { delay, until: this.clock.monotonic() + delay });
   }
-}
-
-/**
- * Made when the first kid is found absent: it takes its room at once, and there may be a thousand
- * tenants.
- */
-function absentKids(clock: Clock): LRUCache<string, true> {
-  // One more than the clock says: a start of 0 counts as none. No resolution: with one it reads the
-  // time by a timer of its own.
-  const perf = { now: () => clock.monotonic() + 1 };
-  return new LRUCache({ max: MAX_ABSENT, ttl: ABSENT_FOR, ttlResolution: 0, perf });
 }
 
 function absentId(kid: string | undefined, alg: string | undefined): string {

@@ -67,11 +67,13 @@ export class MissingKeyRefresh {
 
   private start({ trigger, since, satisfies }: Question): RunningAttempt | undefined {
     const { backoff, budget, clock, refresher } = this.parts;
+    if (backoff.timeLeftIfNeeded > 0) return this.skip(trigger, 'backoff', backoff.timeLeftIfNeeded);
     const within = this.settings.deadline - (clock.monotonic() - since);
     if (within < Math.min(MIN_WAIT, this.settings.deadline / 2)) return undefined;
-    if (backoff.timeLeft > 0) return this.skip(trigger, 'backoff', backoff.timeLeft);
     if (!budget.take()) return this.skip(trigger, 'budget', budget.timeLeft || this.settings.refetchLimit.every);
-    return refresher.start({ trigger, reload: true, satisfies, within });
+    const running = refresher.start({ trigger, reload: true, satisfies, within });
+    void running.settled.then((isAnswered) => isAnswered || budget.giveBack());
+    return running;
   }
 
   private skip(trigger: RefreshCause, reason: 'budget' | 'backoff', duration: number): undefined {

@@ -172,11 +172,11 @@ export class DynamicIssuers implements IssuerRegistry {
     entry.trustedIssuer.watcher = {
       verified: () => {
         if (this.inUse.get(iss) !== entry) this.prove(iss, entry);
-        entry.trustedIssuer.gate?.trust();
+        entry.trustedIssuer.shared.trust();
       },
       idle: () => {
         entry.permit?.failed();
-        entry.trustedIssuer.gate?.idle();
+        entry.trustedIssuer.shared.idle();
       },
     };
   }
@@ -188,7 +188,7 @@ export class DynamicIssuers implements IssuerRegistry {
     entry.permit = undefined;
     if (other && other !== entry) return;
     entry.trustedIssuer.revive();
-    entry.trustedIssuer.gate?.trust();
+    entry.trustedIssuer.shared.trust();
     this.unproven.delete(iss);
     this.inUse.set(iss, entry);
   }
@@ -223,7 +223,7 @@ export class DynamicIssuers implements IssuerRegistry {
   /** An issuer that has moved serves from its new place once its set is there. */
   private async replace(iss: string, entry: Entry, next: TrustedIssuer): Promise<void> {
     const before = entry.trustedIssuer;
-    next.gate?.trust();
+    next.shared.trust();
     try {
       if (next.keys !== before.keys) await next.keys.prefetch();
     } catch (error) {

@@ -94,9 +94,9 @@ export abstract class JwksAccess {
 
   /** Returns the cached JWK Set, loaded if necessary. */
   getJwkSet(options?: RefreshOptions): Promise<JwkSet> {
-    return this.use(({ keys, gate }) => {
+    return this.use(({ keys, shared }) => {
       if (!options?.refresh) return keys.get();
-      gate?.request();
+      shared.request();
       return keys.refresh({ seen: keys.current(), trigger: 'requested' });
     });
   }

@@ -20,8 +20,8 @@ import { TrustedIssuerFactory } from './trusted-issuer-factory.js';
 export interface RuntimeSettings {
   readonly prefetch: boolean | 'required';
   readonly metrics: ResolvedMetrics;
-  readonly tokenFrom?: (request: TokenExtractorRequest) => string | null;
-  readonly realm?: string;
+  readonly tokenFrom: ((request: TokenExtractorRequest) => string | null) | undefined;
+  readonly realm: string | undefined;
 }
 
 /** @internal */
@@ -74,14 +74,19 @@ export class JwksRuntime {
   /** Throws a JwksConfigurationError. Nothing is fetched yet. */
   static ofModule(options: unknown, clock = systemClock): JwksRuntime {
     const { trust, prefetch, metrics, tokenFrom, realm, ...keeping } = resolveModuleOptions(options);
-    const settings = { prefetch, metrics, ...(tokenFrom && { tokenFrom }), ...(realm !== undefined && { realm }) };
+    const settings = { prefetch, metrics, tokenFrom, realm };
     return new JwksRuntime(partsOf(trust, keeping, clock), settings);
   }
 
   /** The same for the options of a client. */
   static ofClient(options: unknown, clock = systemClock): JwksRuntime {
     const { issuer, ...keeping } = resolveClientOptions(options);
-    return new JwksRuntime(partsOf({ kind: 'one', issuer }, keeping, clock), { prefetch: false, metrics: false });
+    return new JwksRuntime(partsOf({ kind: 'one', issuer }, keeping, clock), {
+      prefetch: false,
+      metrics: false,
+      tokenFrom: undefined,
+      realm: undefined,
+    });
   }
 
   /** Loads the sets of all issuers; rejects with the first error. */

@@ -6,8 +6,8 @@ import type { GatedSource } from './gated-source.js';
 export interface SharedKeysParts {
   readonly keys: KeyLookup;
   readonly verifier: TokenVerifier;
-  /** Limits the loads of issuers that a resolver function returned. */
-  readonly gate: GatedSource | undefined;
+  /** Limit the loads of issuers that a resolver function returned. */
+  readonly gates: readonly GatedSource[];
   /** Frees what the set was made of. */
   readonly dispose: () => Promise<void>;
 }
@@ -21,13 +21,26 @@ export interface SharedKeysParts {
 export class SharedKeys {
   readonly keys: KeyLookup;
   readonly verifier: TokenVerifier;
-  readonly gate: GatedSource | undefined;
   users = 0;
 
   constructor(private readonly parts: SharedKeysParts) {
     this.keys = parts.keys;
     this.verifier = parts.verifier;
-    this.gate = parts.gate;
+  }
+
+  /** A token was verified, or the application named the issuer. */
+  trust(): void {
+    for (const gate of this.parts.gates) gate.trust();
+  }
+
+  /** The application asks for the next load. */
+  request(): void {
+    for (const gate of this.parts.gates) gate.request();
+  }
+
+  /** No verification is under way. */
+  idle(): void {
+    for (const gate of this.parts.gates) gate.idle();
   }
 
   acquire(): this {

@@ -9,7 +9,6 @@ import type { ResolvedIssuer, ResolvedMember } from '../options/resolve-issuer.j
 import type { ResolvedHttp } from '../options/resolve-http.js';
 import type { ResolvedKeeping } from '../options/resolve-options.js';
 import { DiscoverySource } from '../sources/discovery-source.js';
-import { FailoverSource } from '../sources/failover-source.js';
 import { createTransport, type HttpTransport } from '../sources/http-dispatcher.js';
 import { HttpSource } from '../sources/http-source.js';
 import { StaticSource, type JwkSetSource } from '../sources/jwk-set-source.js';
@@ -17,6 +16,7 @@ import { RetryingSource } from '../sources/retrying-source.js';
 import { TokenVerifier } from '../tokens/token-verifier.js';
 import { TrustedIssuer } from './trusted-issuer.js';
 import { UnverifiedBudget } from './unverified-budget.js';
+import { FailoverKeyLookup } from './failover-key-lookup.js';
 import { GatedSource } from './gated-source.js';
 import { memoryStore } from './memory-store.js';
 import { SharedKeys } from './shared-keys.js';
@@ -61,7 +61,7 @@ export class TrustedIssuerFactory {
    */
   make(issuer: ResolvedIssuer, before?: TrustedIssuer): TrustedIssuer {
     const id = JSON.stringify([
-      issuer.members.map((member) => placeOf(member, true)),
+      issuer.members.map(placeOf),
       issuer.allowInsecure,
       issuer.http && httpIdOf(issuer.http),
     ]);
@@ -71,40 +71,42 @@ export class TrustedIssuerFactory {
   }
 
   private keysOf(issuer: ResolvedIssuer, forget: () => void): SharedKeys {
-    const { cache, refetchLimit, isDynamic } = this.settings;
-    const { events, clock } = this.parts;
-    const http = issuer.http ?? this.settings.http;
     const transport = issuer.http ? createTransport(issuer.http.transport) : this.parts.transport;
-    const { store, maxKeys, ...lifetime } = cache;
-    const isStatic = issuer.members.every(({ kind }) => kind === 'static');
-    const inner = this.sourceOf(issuer, http, transport);
-    const gate = isDynamic && !isStatic ? new GatedSource(inner, this.budget, maxKeys) : undefined;
-    const source = gate ?? inner;
-    const label = issuer.issuer || undefined;
-    const keys = new JwkSetCache(
-      { ...lifetime, deadline: http.deadline, enabled: store !== false, refetchLimit, issuer: label },
-      { source, store: this.storeOf(issuer), clock, events },
-    );
+    const kept = issuer.members.map((member) => this.keptSetOf(member, issuer, transport));
+    const [first, ...backups] = kept.map(({ keys }) => keys);
+    const keys = backups.length === 0 ? first! : new FailoverKeyLookup([first!, ...backups]);
     const dispose = async () => {
       forget();
-      await source.close?.();
+      await Promise.allSettled(kept.map(async ({ source }) => source.close?.()));
       if (issuer.http) await transport.close();
     };
-    return new SharedKeys({ keys, verifier: new TokenVerifier(keys, clock), gate, dispose });
+    const gates = kept.flatMap(({ source }) => (source instanceof GatedSource ? source : []));
+    return new SharedKeys({ keys, verifier: new TokenVerifier(keys, this.parts.clock), gates, dispose });
   }
 
-  private sourceOf(issuer: ResolvedIssuer, http: ResolvedHttp, transport: HttpTransport): JwkSetSource {
-    const { timeout, deadline, retries } = http;
-    const members = issuer.members.map((member) => this.memberOf(member, issuer, http, transport));
-    const turn = Math.min(timeout, Math.floor(deadline / members.length));
-    const [only] = members;
-    const source = only && members.length === 1 ? only : new FailoverSource(members, { turn }, this.parts.clock);
-    return new RetryingSource(source, { retries }, this.parts.clock);
-  }
-
-  private memberOf(
+  /** The kept set of one member. With several members each gets its share of the deadline. */
+  private keptSetOf(
     member: ResolvedMember,
-    { allowInsecure, members }: ResolvedIssuer,
+    issuer: ResolvedIssuer,
+    transport: HttpTransport,
+  ): { keys: JwkSetCache; source: JwkSetSource } {
+    const { cache, refetchLimit, isDynamic, http: shared } = this.settings;
+    const { events, clock } = this.parts;
+    const http = issuer.http ?? shared;
+    const { store, maxKeys, ...lifetime } = cache;
+    const inner = new RetryingSource(this.sourceOf(member, issuer, http, transport), { retries: http.retries }, clock);
+    const source = isDynamic && member.kind !== 'static' ? new GatedSource(inner, this.budget, maxKeys) : inner;
+    const deadline = Math.max(1, Math.floor(http.deadline / issuer.members.length));
+    const keys = new JwkSetCache(
+      { ...lifetime, deadline, enabled: store !== false, refetchLimit, issuer: issuer.issuer || undefined },
+      { source, store: this.storeOf(member, issuer), clock, events },
+    );
+    return { keys, source };
+  }
+
+  private sourceOf(
+    member: ResolvedMember,
+    { allowInsecure }: ResolvedIssuer,
     { timeout, headers, maxResponseSize }: ResolvedHttp,
     transport: HttpTransport,
   ): JwkSetSource {
@@ -117,10 +119,8 @@ export class TrustedIssuerFactory {
       }
       case 'http':
         return new HttpSource({ ...exchange, uri: member.uri }, transport, clock);
-      case 'static': {
-        const source = new StaticSource(parseStatic(member), member.document);
-        return members.length === 1 ? source : shortLived(source);
-      }
+      case 'static':
+        return new StaticSource(parseStatic(member), member.document);
       case 'custom':
         return member.source;
     }
@@ -130,13 +130,11 @@ export class TrustedIssuerFactory {
    * A set that is not fetched has no use for a store, and one that can't be told from another's
    * must not be shared.
    */
-  private storeOf(issuer: ResolvedIssuer): JwkSetStore | undefined {
+  private storeOf(member: ResolvedMember, { issuer }: ResolvedIssuer): JwkSetStore | undefined {
     const { store, prefix, integrityKey } = this.settings.cache;
-    const { members } = issuer;
-    const needsNone = members.every(({ kind }) => kind === 'static');
-    const isNameless = !issuer.issuer && members.some(({ kind }) => kind === 'custom');
-    if (store === false || needsNone || isNameless) return undefined;
-    const owner = { issuer: issuer.issuer ?? false, uri: placesOf(members), ...(integrityKey && { integrityKey }) };
+    const isNameless = !issuer && member.kind === 'custom';
+    if (store === false || member.kind === 'static' || isNameless) return undefined;
+    const owner = { issuer: issuer ?? false, uri: storedAs(member), ...(integrityKey && { integrityKey }) } as const;
     const { events, clock } = this.parts;
     return new JwkSetStore(this.cacheOf(store), { ...STORE_LIMITS, prefix, ...owner }, clock, events);
   }
@@ -144,17 +142,6 @@ export class TrustedIssuerFactory {
   private cacheOf(store: JwksStore | undefined): JwksStore {
     return store ?? (this.memory ??= memoryStore(this.settings.isDynamic ? this.settings.maxIssuers : undefined));
   }
-}
-
-/**
- * A backup never ages by itself, and must not keep the members before it from being asked again: it
- * is good for `cache.minTtl`.
- */
-function shortLived(source: StaticSource): JwkSetSource {
-  return {
-    load: async () => ({ ...(await source.load()), hints: { maxAge: 0 } }),
-    fetchDocument: () => source.fetchDocument(),
-  };
 }
 
 function parseStatic({ document, option }: ResolvedMember & { kind: 'static' }): JwkSet {
@@ -168,26 +155,29 @@ function parseStatic({ document, option }: ResolvedMember & { kind: 'static' }):
   }
 }
 
-/**
- * All places in their order: an application with other failover members must not take its set from
- * this entry.
- */
-function placesOf(members: readonly ResolvedMember[]): string {
-  const places = members.map((member) => placeOf(member, false));
-  return places.length === 1 ? (places[0] as string) : JSON.stringify(places);
-}
-
-/** `isExact`: also what stands in the name of a store entry anyway, and what another process has not. */
-function placeOf(member: ResolvedMember, isExact: boolean): string {
+/** The name of a member in the shared store: sets of different places never share an entry. */
+function storedAs(member: ResolvedMember): string {
   switch (member.kind) {
-    case 'discovery':
-      return isExact ? `discovered:${member.issuer}` : 'discovered';
     case 'http':
       return member.uri;
+    case 'discovery':
+      return 'discovered';
+    default:
+      return member.kind;
+  }
+}
+
+/** Tells places apart within this process. */
+function placeOf(member: ResolvedMember): string {
+  switch (member.kind) {
+    case 'http':
+      return member.uri;
+    case 'discovery':
+      return `discovered:${member.issuer}`;
     case 'static':
       return `static:${createHash('sha256').update(JSON.stringify(member.document)).digest('base64url')}`;
     case 'custom':
-      return isExact ? `custom:${idOf(member.source)}` : 'custom';
+      return `custom:${idOf(member.source)}`;
   }
 }
 

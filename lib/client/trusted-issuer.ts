@@ -6,7 +6,6 @@ import { resolveVerifyOptions, type JwksVerifyOptions } from '../options/verify-
 import type { TokenRules } from '../tokens/claims.js';
 import type { TokenVerifier } from '../tokens/token-verifier.js';
 import { isFrozen } from '../options/frozen-options.js';
-import type { GatedSource } from './gated-source.js';
 import type { SharedKeys } from './shared-keys.js';
 import { TokenTally, type JwksTokenCounters } from './token-tally.js';
 
@@ -46,7 +45,6 @@ interface CallRules {
 export class TrustedIssuer {
   readonly keys: KeyLookup;
   readonly verifier: TokenVerifier;
-  readonly gate: GatedSource | undefined;
   watcher: IssuerWatcher | undefined;
   /** The rules without options: those of nearly every token. */
   private defaultRules: TokenRules | undefined;
@@ -58,12 +56,11 @@ export class TrustedIssuer {
 
   constructor(
     readonly settings: ResolvedIssuer,
-    private readonly shared: SharedKeys,
+    readonly shared: SharedKeys,
     readonly tally = new TokenTally(),
   ) {
     this.keys = shared.keys;
     this.verifier = shared.verifier;
-    this.gate = shared.gate;
   }
 
   /** What events and status call it. */

@@ -82,7 +82,7 @@ export interface JwksCacheOptions {
    *
    * @default none (everything in the store is trusted)
    */
-  integrityKey?: string;
+  integrityKey?: string | false;
 }
 
 /**

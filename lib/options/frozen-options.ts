@@ -5,14 +5,15 @@ export type FrozenOptions = Readonly<Pick<JwksVerifyOptions, 'issuer' | 'audienc
 
 const frozen = new WeakSet<JwksVerifyOptions>();
 
-/** A frozen copy, which resolves its rules once. @internal */
+/** Returns a frozen copy without a prototype, whose resolved form is cached. @internal */
 export function freezeOptions({ issuer, audience }: FrozenOptions): FrozenOptions {
-  const copy = Object.freeze({
+  const given = {
     ...(issuer !== undefined && { issuer: typeof issuer === 'string' ? issuer : Object.freeze([...issuer]) }),
     ...(audience !== undefined && {
       audience: typeof audience === 'object' ? Object.freeze([...audience]) : audience,
     }),
-  });
+  };
+  const copy: FrozenOptions = Object.freeze(Object.assign(Object.create(null) as object, given));
   frozen.add(copy);
   return copy;
 }

@@ -27,7 +27,7 @@ export interface JwksTokenOptions {
    *
    * @default not checked
    */
-  tokenType?: string;
+  tokenType?: string | false;
   /**
    * The tolerated clock difference when `exp`, `nbf`, `iat` and `maxTokenAge` are checked.
    * Milliseconds or `'5s'`; `0` means none.
@@ -41,7 +41,7 @@ export interface JwksTokenOptions {
    *
    * @default not checked
    */
-  maxTokenAge?: Duration;
+  maxTokenAge?: Duration | false;
   /**
    * The claims that a token must have. A list replaces the default, so include `exp` unless you
    * want tokens that never expire. `[]` requires none.

@@ -6,10 +6,33 @@ import { suggest } from './suggest.js';
 /** The longest that a timer of Node can run; a longer one fires at once. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * Options that switch a check on. Written down as `undefined`, the usual fate of a missing
+ * environment variable, they would switch it off without a word.
+ */
+const SECURITY_OPTIONS: ReadonlySet<string> = new Set([
+  'algorithms',
+  'allowPrivateAddresses',
+  'ca',
+  'cert',
+  'integrityKey',
+  'key',
+  'maxTokenAge',
+  'rejectUnauthorized',
+  'requiredClaims',
+  'tls',
+  'tokenType',
+  'validate',
+]);
+
 /**
  * The options of one object, each read once and never written to. A check answers with the value or
  * the fallback, or throws the JwksConfigurationError that names the option, what it takes and what
- * came. `undefined` counts as absent.
+ * came. `undefined` counts as absent, but for options that switch a check on. Properties of the
+ * object and of its class count, those of `Object.prototype` do not: a polluted one must not open
+ * anything.
  *
  * @internal
  */
@@ -21,13 +44,22 @@ export class OptionReader {
     private readonly values: ReadonlyMap<string, unknown>,
   ) {}
 
-  static read(given: unknown, prefix: string, known: readonly string[]): OptionReader {
+  /** @param decided - names that must not be written down as `undefined` */
+  static read(
+    given: unknown,
+    prefix: string,
+    known: readonly string[],
+    decided: ReadonlySet<string> = SECURITY_OPTIONS,
+  ): OptionReader {
     if (typeof given !== 'object' || given === null || Array.isArray(given)) {
       throw invalidOption(prefix.replace(/\.$/, ''), 'an object of options', describe(given));
     }
     for (const name of Object.keys(given)) if (!known.includes(name)) throw unknownOption(prefix, name, known);
-    const source = given as Record<string, unknown>;
-    return new OptionReader(prefix, given, new Map(known.map((name) => [name, source[name]])));
+    const own = known.filter((name) => owns(given, name));
+    const reader = new OptionReader(prefix, given, new Map(own.map((name) => [name, (given as Fields)[name]])));
+    const undecided = own.find((name) => decided.has(name) && !reader.has(name));
+    if (undecided === undefined) return reader;
+    throw reader.fault(undecided, 'is undefined (an environment variable that is not set?): set it, or leave it out');
   }
 
   get(name: string): unknown {
@@ -38,9 +70,14 @@ export class OptionReader {
     return this.values.get(name) !== undefined;
   }
 
+  /** Whether the check is switched off explicitly. */
+  off(name: string): boolean {
+    return this.get(name) === false;
+  }
+
   /** Whether the option was written down, even if as `undefined`. */
   mentions(name: string): boolean {
-    return name in this.given;
+    return this.values.has(name);
   }
 
   nameOf(name: string): string {
@@ -123,6 +160,15 @@ export class OptionReader {
     const other = others.find((candidate) => this.has(candidate));
     if (other) throw this.fault(other, `can't stand beside "${this.nameOf(name)}": ${why}`);
   }
+}
+
+function owns(given: object, name: string): boolean {
+  let owner: object | null = given;
+  while (owner !== null && (owner === given || Object.getPrototypeOf(owner) !== null)) {
+    if (Object.hasOwn(owner, name)) return true;
+    owner = Object.getPrototypeOf(owner) as object | null;
+  }
+  return false;
 }
 
 function invalidOption(option: string, takes: string, came: string): JwksConfigurationError {

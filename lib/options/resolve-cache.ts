@@ -95,6 +95,7 @@ function readStore(cache: OptionReader): JwksStore | false | undefined {
 /** A secret: no message repeats it. */
 function readIntegrityKey(cache: OptionReader): string | undefined {
   const value = cache.get('integrityKey');
+  if (value === false) return undefined;
   if (value === undefined || (typeof value === 'string' && value.length >= 16)) return value;
-  throw cache.invalid('integrityKey', 'a secret of at least 16 characters', true);
+  throw cache.invalid('integrityKey', 'a secret of at least 16 characters, or false', true);
 }

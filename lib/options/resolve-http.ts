@@ -49,7 +49,7 @@ export function resolveHttp(parent: OptionReader, kind: 'one' | 'list' | 'functi
     retries: DEFAULTS.http.retries,
     headers: {},
     maxResponseSize,
-    transport: { allowPrivateAddresses },
+    transport: Object.assign(Object.create(null) as object, { allowPrivateAddresses }),
   });
   return kind === 'list' ? withoutSecrets(resolved) : resolved;
 }
@@ -60,7 +60,7 @@ export function resolveIssuerHttp(parent: OptionReader, defaults: ResolvedHttp):
 }
 
 function withoutSecrets({ transport: { tls: _, ...transport }, ...http }: ResolvedHttp): ResolvedHttp {
-  return { ...http, headers: {}, transport };
+  return { ...http, headers: {}, transport: Object.assign(Object.create(null) as object, transport) };
 }
 
 function readHttp(http: OptionReader, defaults: ResolvedHttp): ResolvedHttp {
@@ -90,13 +90,14 @@ function readTransport(http: OptionReader, defaults: HttpTransportSettings): Htt
   }
   const tls = readTls(http);
   const proxy = readProxy(http) ?? defaults.proxy;
-  return {
+  // Without a prototype: an absent member must not be found on a polluted one.
+  return Object.assign(Object.create(null) as object, {
     allowPrivateAddresses,
     ...(fetch !== undefined && { fetch }),
     ...(tls && { tls }),
     ...(proxy !== undefined && { proxy }),
     ...(dispatcher && { dispatcher }),
-  };
+  });
 }
 
 /** An issuer that has one of its own takes none of the module's. */
@@ -139,7 +140,8 @@ function readTls(http: OptionReader): JwksTlsOptions | undefined {
   tls.text('servername', undefined, /^\S+$/, 'a host name');
   tls.boolean('rejectUnauthorized', true);
   // That the three belong together, the transport judges.
-  return Object.fromEntries(TLS_NAMES.filter((name) => tls.has(name)).map((name) => [name, tls.get(name)]));
+  const given = TLS_NAMES.filter((name) => tls.has(name)).map((name) => [name, tls.get(name)] as const);
+  return Object.assign(Object.create(null) as object, Object.fromEntries(given));
 }
 
 function isPem(value: unknown): boolean {

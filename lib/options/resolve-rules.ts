@@ -59,9 +59,11 @@ export function resolveTokenOptions(options: OptionReader, defaults = DEFAULT_OP
 export function resolveRules(options: OptionReader, defaults: ResolvedRules): ResolvedRules {
   return {
     algorithms: readAlgorithms(options) ?? defaults.algorithms,
-    tokenType: options.text('tokenType', defaults.tokenType, /^[!-~]+$/, "a media type such as 'at+jwt'"),
+    tokenType: options.off('tokenType')
+      ? undefined
+      : options.text('tokenType', defaults.tokenType, /^[!-~]+$/, "a media type such as 'at+jwt', or false"),
     clockTolerance: options.duration('clockTolerance', defaults.clockTolerance, { orZero: true }),
-    maxTokenAge: options.duration('maxTokenAge', defaults.maxTokenAge),
+    maxTokenAge: options.off('maxTokenAge') ? undefined : options.duration('maxTokenAge', defaults.maxTokenAge),
     requiredClaims: options.list('requiredClaims', isName, 'a list of claim names') ?? defaults.requiredClaims,
   };
 }

@@ -3,8 +3,8 @@ import { OptionReader } from './option-reader.js';
 import { readAudience, resolveRules, RULE_NAMES, type ResolvedRules } from './resolve-rules.js';
 
 /**
- * What one call of `verify` asks of a token, in place of what is configured. What is absent is as
- * configured.
+ * The rules of one call of `verify`, in place of those that are configured. Rules that are left out
+ * are as configured; one that is written down as `undefined` is a `JwksConfigurationError`.
  *
  * @publicApi
  */
@@ -16,11 +16,11 @@ export interface JwksVerifyOptions {
   /** See `algorithms` of the module. */
   algorithms?: readonly string[];
   /** See `tokenType` of the module. */
-  tokenType?: string;
+  tokenType?: string | false;
   /** See `clockTolerance` of the module. */
   clockTolerance?: Duration;
   /** See `maxTokenAge` of the module. */
-  maxTokenAge?: Duration;
+  maxTokenAge?: Duration | false;
   /** See `requiredClaims` of the module. */
   requiredClaims?: readonly string[];
 }
@@ -40,6 +40,8 @@ export interface VerificationDefaults {
 }
 
 const NAMES = ['issuer', 'audience', ...RULE_NAMES];
+/** What a call asks for is never left to the defaults by accident. */
+const DECIDED = new Set(NAMES);
 
 /**
  * Checks the options of one call and completes them. Throws a JwksConfigurationError that names the
@@ -52,7 +54,7 @@ export function resolveVerifyOptions(
   defaults: VerificationDefaults,
 ): ResolvedVerification {
   if (given === undefined) return { issuers: undefined, audience: defaults.audience, rules: defaults.rules };
-  const options = OptionReader.read(given, '', NAMES);
+  const options = OptionReader.read(given, '', NAMES, DECIDED);
   return {
     issuers: readIssuers(options),
     audience: readAudience(options) ?? defaults.audience,

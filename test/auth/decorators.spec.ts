@@ -4,7 +4,7 @@ import { Reflector } from '@nestjs/core';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { AccessToken, Authenticated, Claims, Public } from '../../lib/auth/decorators.js';
-import { attachTo } from '../../lib/auth/request-context.js';
+import { bindToRequest } from '../../lib/auth/invocation.js';
 import { routeMetadataOf } from '../../lib/auth/route-metadata.js';
 import { verifyOptionsOf, type AuthenticatedOptions } from '../../lib/auth/route-options.js';
 import type { Authentication } from '../../lib/auth/verification.js';
@@ -149,7 +149,7 @@ function valueOf(decorate: ParameterDecorator, context: ExecutionContext): unkno
 function contexts(claims: object): { admitted: ExecutionContext; foreign: ExecutionContext } {
   const authentication = { accessToken: 'abc', token: { claims }, user: undefined } as unknown as Authentication;
   const request = httpRequest({});
-  attachTo(request, authentication, async (error) => error);
+  bindToRequest(request, { authentication, toException: async (error) => error });
   const foreign = { ...httpRequest({}), auth: { claims } };
   return { admitted: contextOf('http', [request]), foreign: contextOf('http', [foreign]) };
 }

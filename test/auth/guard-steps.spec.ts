@@ -4,11 +4,20 @@ import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-hos
 import { describe, expect, it } from 'vitest';
 import { Authenticated } from '../../lib/auth/decorators.js';
 import { JwksAuthGuard } from '../../lib/auth/jwks-auth.guard.js';
-import { attachTo, getAuthentication } from '../../lib/auth/request-context.js';
+import { attachedOf, bindToRequest } from '../../lib/auth/invocation.js';
+import { attachTo } from '../../lib/auth/request-context.js';
 import type { AuthenticatedOptions } from '../../lib/auth/route-options.js';
 import type { Authentication } from '../../lib/auth/verification.js';
 import { TokenExpiredError } from '../../lib/core/errors.js';
-import { bearer, contextOf, httpRequest, kafkaContext, tcpContext, type Place } from './support/contexts.js';
+import {
+  bearer,
+  contextOf,
+  httpRequest,
+  kafkaContext,
+  nodeRequest,
+  tcpContext,
+  type Place,
+} from './support/contexts.js';
 import { FakeJwks } from './support/fake-jwks.js';
 
 const adapterHost = {
@@ -43,7 +52,7 @@ describe('JwksAuthGuard, where nothing has to be waited for', () => {
   it('lets in at once', () => {
     const context = http(bearer('good'));
     expect(guardOf(new FakeJwks().trustAtOnce('good')).canActivate(context)).toBe(true);
-    expect(getAuthentication(context)?.authentication.accessToken).toBe('good');
+    expect(attachedOf(context)?.authentication.accessToken).toBe('good');
   });
 
   it('lets in at once with scopes and claims that are asked for', () => {
@@ -66,7 +75,7 @@ describe('JwksAuthGuard, where nothing has to be waited for', () => {
 
   it('gives the fields of a query the verification of the first at once', () => {
     const jwks = new FakeJwks().trustAtOnce('good');
-    const request = httpRequest(bearer('good'));
+    const request = nodeRequest(bearer('good'));
     const field = () => contextOf('graphql', [{}, {}, { req: request }, {}]);
     expect([field(), field()].map((context) => guardOf(jwks).canActivate(context))).toEqual([true, true]);
     expect(jwks.asked).toHaveLength(1);
@@ -169,7 +178,7 @@ describe('JwksAuthGuard, and what it attaches', () => {
     const client = { handshake };
     await expect(guardOf(new FakeJwks().trust('good')).canActivate(contextOf('ws', [client, {}]))).resolves.toBe(true);
     expect(handshake).toEqual({ headers: {}, auth: { token: 'good' } });
-    expect(client).toHaveProperty('auth');
+    expect(client).toEqual({ handshake });
   });
 
   it('puts it on the request that a subclass finds elsewhere, too', async () => {
@@ -183,16 +192,17 @@ describe('JwksAuthGuard, and what it attaches', () => {
     await expect(guardOf(new FakeJwks().trust('good'), Elsewhere).canActivate(context)).resolves.toBe(true);
     expect(graphql).toHaveProperty('auth');
     expect(graphql.http).toHaveProperty('auth');
-    expect(getAuthentication(context)).toBeDefined();
+    expect(attachedOf(context)).toBeDefined();
   });
 
   it('leaves what another let a request in with, where it lets it in without a token itself', async () => {
     const request = httpRequest({});
     const authentication = { accessToken: 'abc', token: {}, user: { id: 1 } } as unknown as Authentication;
-    attachTo(request, authentication, async (error) => error);
+    attachTo(request, authentication);
+    bindToRequest(request, { authentication, toException: async (error) => error });
     const context = contextOf('http', [request, {}], on({ optional: true }));
     expect(await guardOf(new FakeJwks()).canActivate(context)).toBe(true);
-    expect(getAuthentication(context)?.authentication).toBe(authentication);
+    expect(attachedOf(context)?.authentication).toBe(authentication);
     expect(request).toHaveProperty('user', { id: 1 });
   });
 });

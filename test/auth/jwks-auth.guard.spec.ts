@@ -5,7 +5,7 @@ import { WsException } from '@nestjs/websockets';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Authenticated, Public } from '../../lib/auth/decorators.js';
 import { JwksAuthGuard } from '../../lib/auth/jwks-auth.guard.js';
-import { getAuthentication } from '../../lib/auth/request-context.js';
+import { attachedOf } from '../../lib/auth/invocation.js';
 import type { AuthenticatedOptions } from '../../lib/auth/route-options.js';
 import {
   JwksConfigurationError,
@@ -13,7 +13,7 @@ import {
   TokenExpiredError,
   TokenRefusedError,
 } from '../../lib/core/errors.js';
-import { bearer, contextOf, httpRequest, natsContext, type Place } from './support/contexts.js';
+import { bearer, contextOf, httpRequest, nodeRequest, natsContext, type Place } from './support/contexts.js';
 import { FakeJwks } from './support/fake-jwks.js';
 
 class FakeResponse {
@@ -68,7 +68,7 @@ describe('JwksAuthGuard', () => {
     const { context, request } = http('good');
     await expect(guardOf(jwks).canActivate(context)).resolves.toBe(true);
     expect(request).toMatchObject({ user: { id: 7 }, auth: { claims: { sub: 'alice' } } });
-    expect(getAuthentication(context)?.authentication).toMatchObject({ accessToken: 'good', user: { id: 7 } });
+    expect(attachedOf(context)?.authentication).toMatchObject({ accessToken: 'good', user: { id: 7 } });
     expect(jwks.asked).toEqual([['good', undefined]]);
     expect(jwks.reported).toEqual([]);
   });
@@ -85,7 +85,7 @@ describe('JwksAuthGuard', () => {
     });
     expect(request).not.toHaveProperty('auth');
     expect(request).not.toHaveProperty('user');
-    expect(getAuthentication(context)).toBeUndefined();
+    expect(attachedOf(context)).toBeUndefined();
   });
 
   it('refuses a request without a token, tells the service, and asks it nothing', async () => {
@@ -186,7 +186,7 @@ describe('JwksAuthGuard, once for each request', () => {
   it('lets the fields of a query share a verification, and judges each by its own rules', async () => {
     const jwks = new FakeJwks().trust('good', { scope: 'a' });
     const guard = guardOf(jwks);
-    const request = httpRequest(bearer('good'));
+    const request = nodeRequest(bearer('good'));
     const field = (place?: Place) => contextOf('graphql', [{}, {}, { req: request }, {}], place);
     const decisions = [field(), field(on({ scopes: ['a'] })), field(on({ scopes: ['b'] }))].map((context) =>
       guard.canActivate(context),
@@ -199,7 +199,7 @@ describe('JwksAuthGuard, once for each request', () => {
   it('does not let fields share that name another issuer or audience', async () => {
     const jwks = new FakeJwks().trust('good');
     const guard = guardOf(jwks);
-    const request = httpRequest(bearer('good'));
+    const request = nodeRequest(bearer('good'));
     const options = [{}, { audience: 'b' }, { audience: 'b' }, { issuer: 'https://b' }, { audience: false as const }];
     for (const option of options)
       await guard.canActivate(contextOf('graphql', [{}, {}, { req: request }, {}], on(option)));
@@ -232,7 +232,7 @@ describe('JwksAuthGuard, once for each request', () => {
     const context = contextOf('ws', [client, 'three']);
     await expect(guardOf(jwks).canActivate(context)).rejects.toBeInstanceOf(WsException);
     expect(jwks.asked).toHaveLength(3);
-    expect(getAuthentication(context)).toBeUndefined();
+    expect(() => attachedOf(context)).toThrow('authentication of this message was lost');
   });
 
   it('keeps a subclass from standing in for its parent, and instances of it from standing in for each other', async () => {
@@ -391,9 +391,10 @@ describe('JwksAuthGuard, beyond HTTP', () => {
     ],
   ])('lets a good token in: %s', async (_, contextWith, carrierWith) => {
     const carrier: object = carrierWith();
-    await expect(guardOf(good()).canActivate(contextWith(carrier))).resolves.toBe(true);
-    expect(carrier).toMatchObject(attached);
-    expect(getAuthentication(contextWith(carrier))?.authentication).toMatchObject({ user: { id: 7 } });
+    const context = contextWith(carrier);
+    await expect(guardOf(good()).canActivate(context)).resolves.toBe(true);
+    if (context.getType<string>() !== 'ws') expect(carrier).toMatchObject(attached);
+    expect(attachedOf(context)?.authentication).toMatchObject({ user: { id: 7 } });
   });
 
   it.each([
@@ -408,20 +409,24 @@ describe('JwksAuthGuard, beyond HTTP', () => {
     await expect(guardOf(good()).canActivate(contextOf(type, args))).rejects.toBeInstanceOf(Exception);
   });
 
-  it('lets nothing of a client’s last message stay for one that has no token', async () => {
+  it('keeps the authentications of the messages of one client apart', async () => {
     class MessageGuard extends JwksAuthGuard {
       protected override async getToken(_request: unknown, context: ExecutionContext): Promise<string | undefined> {
         return context.switchToWs().getData<{ token?: string }>().token;
       }
     }
     const client = {};
-    const guard = guardOf(good(), MessageGuard);
-    const message = (data: object) => contextOf('ws', [client, data], on({ optional: true }));
-    await guard.canActivate(message({ token: 'good' }));
-    expect(client).toMatchObject(attached);
-    await guard.canActivate(message({}));
+    const jwks = new FakeJwks().trust('a').trust('b');
+    const guard = guardOf(jwks, MessageGuard);
+    const message = (data: object) => contextOf('ws', [client, data, 'pattern'], on({ optional: true }));
+    const messages = [message({ token: 'a' }), message({}), message({ token: 'b' })];
+    await Promise.all(messages.map((context) => guard.canActivate(context)));
+    expect(messages.map((context) => attachedOf(context)?.authentication.accessToken)).toEqual(['a', undefined, 'b']);
     expect(client).toEqual({});
-    expect(getAuthentication(message({}))).toBeUndefined();
+    for (const context of messages) {
+      expect(context.switchToWs().getClient()).toBe(client);
+      expect(context.switchToWs().getPattern()).toBe('pattern');
+    }
   });
 
   it('has each step overridden', async () => {

@@ -2,7 +2,7 @@ import { ForbiddenException, HttpException, Injectable, type ExecutionContext } 
 import { AuthGuard } from '@nestjs/passport';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { JwksStrategy } from '../../lib/auth/jwks.strategy.js';
-import { getAuthentication } from '../../lib/auth/request-context.js';
+import { attachedOf } from '../../lib/auth/invocation.js';
 import {
   InvalidClaimError,
   JwksConnectionError,
@@ -35,7 +35,7 @@ describe('JwksStrategy', () => {
     const told = await run(new FakeJwks().trust('good', { sub: 'alice' }, { id: 7 }), request);
     expect(told).toEqual([['success', { id: 7 }, expect.objectContaining({ claims: { sub: 'alice' } })]]);
     expect(request).toMatchObject({ auth: { claims: { sub: 'alice' } } });
-    expect(getAuthentication(contextOf('http', [request]))?.authentication).toMatchObject({ accessToken: 'good' });
+    expect(attachedOf(contextOf('http', [request]))?.authentication).toMatchObject({ accessToken: 'good' });
   });
 
   it('fails for a fault of the token, so that the next strategy has its turn', async () => {
@@ -97,12 +97,12 @@ describe('JwksStrategy', () => {
     const headers: unknown[] = [];
     const context = contextOf('http', [request, { header: (...args: unknown[]) => headers.push(args) }]);
     const fault = new InvalidClaimError('tenant');
-    const answer = await getAuthentication(context)?.toException?.(fault, context);
+    const answer = await attachedOf(context)?.toException?.(fault, context);
     expect(answer).toMatchObject({ status: 401, response: { code: 'claim_invalid' }, cause: fault });
     expect(headers).toEqual([['WWW-Authenticate', expect.stringMatching(/^Bearer realm="orders", error="invalid_to/)]]);
     expect(jwks.reported).toEqual(['claim_invalid']);
     const other = new Error('other');
-    await expect(getAuthentication(context)?.toException?.(other as TokenError, context)).resolves.toBe(other);
+    await expect(attachedOf(context)?.toException?.(other as TokenError, context)).resolves.toBe(other);
   });
 
   it('verifies each time: a request may be the handshake of a client that stays', async () => {

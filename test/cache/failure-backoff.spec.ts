@@ -25,16 +25,34 @@ describe('FailureBackoff', () => {
   });
 
   it.each([
-    ['a longer time', 120_000, 120_000],
+    ['a longer time', 30_000, 30_000],
     ['a shorter time than the delay', 10, 1_000],
-    ['more than an hour', 1e12, 3_600_000],
-    ['for ever', Number.POSITIVE_INFINITY, 3_600_000],
+    ['more than a minute', 120_000, 60_000],
+    ['an hour', 3_600_000, 60_000],
+    ['ever', Number.POSITIVE_INFINITY, 60_000],
     ['junk', Number.NaN, 1_000],
     ['a time in the past', -5, 1_000],
   ])('heeds a source that asks for %s', (_, asked, expected) => {
     const backoff = new FailureBackoff(new ManualClock(), () => 1);
     backoff.failed(fault(asked));
     expect(backoff.timeLeft).toBe(expected);
+  });
+
+  it.each([
+    [undefined, 1_000],
+    [10, 1_000],
+    [1_500, 1_500],
+    [3_600_000, 2_000],
+    [Number.POSITIVE_INFINITY, 2_000],
+    [Number.NaN, 1_000],
+  ])('lets a request that needs keys try again within two seconds, with Retry-After %s', async (asked, expected) => {
+    const clock = new ManualClock();
+    const backoff = new FailureBackoff(clock, () => 1);
+    for (let count = 0; count < 20; count += 1) backoff.failed(fault(asked));
+    expect(backoff.timeLeftIfNeeded).toBe(expected);
+    await clock.pass(expected);
+    expect(backoff.timeLeftIfNeeded).toBe(0);
+    expect(backoff.timeLeft).toBeGreaterThan(0);
   });
 
   it('spreads the delay over the whole interval', () => {

@@ -48,7 +48,7 @@ describe('RefetchBudget', () => {
     );
   });
 
-  it('remembers absent kids of one set for 30 seconds, by kid and algorithm', async () => {
+  it('remembers absent kids of one set for a second, by kid and algorithm', async () => {
     const clock = new ManualClock();
     const budget = new RefetchBudget({ burst: 3, every: 1_000 }, clock);
     const set = {};
@@ -58,10 +58,30 @@ describe('RefetchBudget', () => {
     expect(budget.isAbsent(set, undefined, 'ES256')).toBe(true);
     expect(budget.isAbsent(set, 'k', 'ES256')).toBe(false);
     expect(budget.isAbsent(set, 'k', undefined)).toBe(false);
-    await clock.pass('30s');
+    await clock.pass(999);
     expect(budget.isAbsent(set, 'k', 'RS256')).toBe(true);
     await clock.pass(1);
     expect(budget.isAbsent(set, 'k', 'RS256')).toBe(false);
+  });
+
+  it('asks for an absent kid again after 1, 2, 4 and up to 30 seconds', async () => {
+    const clock = new ManualClock();
+    const budget = new RefetchBudget({ burst: 3, every: 1_000 }, clock);
+    const set = {};
+    for (const delay of [1, 2, 4, 8, 16, 30, 30]) {
+      budget.rememberAbsent(set, 'k', 'RS256');
+      await clock.pass(delay * 1_000 - 1);
+      expect(budget.isAbsent(set, 'k', 'RS256')).toBe(true);
+      await clock.pass(1);
+      expect(budget.isAbsent(set, 'k', 'RS256')).toBe(false);
+    }
+  });
+
+  it('takes back a refetch that was not answered', () => {
+    const budget = new RefetchBudget({ burst: 1, every: 1_000 }, new ManualClock());
+    expect([budget.take(), budget.take()]).toEqual([true, false]);
+    budget.giveBack();
+    expect([budget.take(), budget.take()]).toEqual([true, false]);
   });
 
   it('forgets them with the set that lacked them', () => {

@@ -126,10 +126,12 @@ describe('verify', () => {
     expect(await faultOf(jwksWith().verify(good, options))).toMatchObject({ code: 'configuration_invalid', option });
   });
 
-  it('keeps the configured audience where the call says undefined', async () => {
-    const jwks = jwksWith();
-    const other = await signToken(key, { ...claims, aud: 'other' });
-    expect(await faultOf(jwks.verify(other, { audience: undefined as never }))).toMatchObject({ claim: 'aud' });
+  it('rejects rules that the call writes down as undefined, rather than leave them to the defaults', async () => {
+    for (const name of ['issuer', 'audience', 'algorithms', 'tokenType', 'maxTokenAge', 'requiredClaims'])
+      expect(await faultOf(jwksWith().verify(good, { [name]: undefined }))).toMatchObject({
+        code: 'configuration_invalid',
+        option: name,
+      });
   });
 
   it.each([

@@ -413,6 +413,7 @@ describe('DynamicIssuers', () => {
           retired: false,
           closed: false,
           keys: { peek: () => undefined },
+          shared: { trust: () => undefined, idle: () => undefined },
           revive: () => undefined,
           retire: () => void (trustedIssuer.retired = true),
           close: async () => void (trustedIssuer.closed = true),

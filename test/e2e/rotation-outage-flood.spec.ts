@@ -66,7 +66,9 @@ describe('A flood of tokens with invented kids', { timeout: 30_000 }, () => {
     const grown = heapUsed() - before;
     const { answered: good, slowest } = traffic;
     figures(`flood, endpoint ${mode}`, { fetches: issuer.jwksRequests, good, slowest, grownMB: grown / MEGABYTE });
-    expect([...codes]).toEqual([refusal]);
+    // A kid that was not asked for, because the refetch limit is reached, may exist.
+    const expected = mode === 'works' ? [refusal, 'jwks_unavailable'] : [refusal];
+    expect([...codes].sort()).toEqual(expected.sort());
     expect(issuer.jwksRequests).toBeGreaterThan(0);
     expect(issuer.jwksRequests).toBeLessThanOrEqual(3);
     expect(site.counters.fetches).toBeLessThanOrEqual(1 + 3);

@@ -110,9 +110,10 @@ describe.concurrent('An application under constant traffic', { timeout: 60 * SEC
     expect(issuer.jwksRequests).toBe(1);
   });
 
-  it('goes on with the next place, and comes back to the first', async () => {
+  it('serves from the first place while it may, then from the next one, and comes back', async () => {
     await using backup = await TestIssuer.start();
-    await using site = await Site.start({ cache: RESTLESS, http: HASTY, failover: [backup.jwksUri] });
+    const cache = { ...RESTLESS, staleIfError: '2s' };
+    await using site = await Site.start({ cache, http: HASTY, failover: [backup.jwksUri] });
     const { issuer } = site;
     await backup.garbage(issuer.jwks);
     const token = await issuer.sign();
@@ -120,7 +121,9 @@ describe.concurrent('An application under constant traffic', { timeout: 60 * SEC
     await pause(SECOND);
     expect(backup.jwksRequests).toBe(0);
     await issuer.down();
-    await vi.waitFor(() => expect(backup.jwksRequests).toBeGreaterThan(2), { timeout: 10 * SECOND });
+    await pause(SECOND);
+    expect(backup.jwksRequests).toBe(0);
+    await vi.waitFor(() => expect(backup.jwksRequests).toBeGreaterThan(1), { timeout: 10 * SECOND });
     await issuer.up();
     issuer.clearRequests();
     await vi.waitFor(() => expect(issuer.jwksRequests).toBeGreaterThan(0), { timeout: 10 * SECOND });
@@ -129,6 +132,6 @@ describe.concurrent('An application under constant traffic', { timeout: 60 * SEC
     await traffic.stop();
     expect(backup.jwksRequests).toBe(0);
     expect(traffic.failures).toEqual([]);
-    expect(site.counters).toMatchObject({ failures: 0, staleServed: 0 });
+    expect(site.counters.staleServed).toBeGreaterThan(0);
   });
 });

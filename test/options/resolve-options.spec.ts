@@ -109,7 +109,7 @@ const rules: Row[] = [
   [{ algorithms: ['es256'] }, 'algorithms', /has no "es256": known are RS256/],
   [{ algorithms: ['ES256K'] }, 'algorithms', /has no "ES256K"/],
   [{ algorithms: [256] }, 'algorithms', /names of algorithms/],
-  [{ tokenType: '' }, 'tokenType', /media type such as 'at\+jwt', not an empty string/],
+  [{ tokenType: '' }, 'tokenType', /media type such as 'at\+jwt', or false, not an empty string/],
   [{ tokenType: 'at jwt' }, 'tokenType', /media type/],
   [{ tokenType: ['at+jwt'] }, 'tokenType', /not a list/],
   [{ requiredClaims: 'sub' }, 'requiredClaims', /a list of claim names, not "sub"/],
@@ -145,7 +145,7 @@ const keeping: Row[] = [
   [{ cache: { respectHeaders: 0 } }, 'cache.respectHeaders', /true or false/],
   [{ cache: { prefix: 7 } }, 'cache.prefix', /at most 128 characters, not 7/],
   [{ cache: { prefix: 'a\nb' } }, 'cache.prefix', /not "a\\u000ab"/],
-  [{ cache: { integrityKey: 'short' } }, 'cache.integrityKey', /at least 16 characters, not this text/],
+  [{ cache: { integrityKey: 'short' } }, 'cache.integrityKey', /at least 16 characters, or false, not this text/],
   [{ cache: { integrityKey: '' } }, 'cache.integrityKey', /not an empty string/],
   [{ cache: { integrityKey: Buffer.alloc(32) } }, 'cache.integrityKey', /not an object/],
   [{ cache: 'redis' }, 'cache', /takes an object of options, not "redis"/],
@@ -243,9 +243,52 @@ describe('resolveModuleOptions', () => {
     expect(error.message).toContain(says);
   });
 
+  it.each([
+    'algorithms',
+    'tokenType',
+    'maxTokenAge',
+    'requiredClaims',
+    'validate',
+    'cache.integrityKey',
+    'http.tls',
+    'http.tls.ca',
+    'http.tls.rejectUnauthorized',
+    'http.allowPrivateAddresses',
+  ])('rejects %s written down as undefined: that would switch a check off without a word', (option) => {
+    const options = option.split('.').reduceRight<unknown>((value, name) => ({ [name]: value }), undefined) as object;
+    const error = refused({ ...good, ...options });
+    expect(error.option).toBe(option);
+    expect(error.message).toContain('is undefined (an environment variable that is not set?)');
+  });
+
+  it('takes false for a check that is switched off explicitly', () => {
+    const off = { tokenType: false, maxTokenAge: false, cache: { integrityKey: false } } as const;
+    expect(plain(resolveModuleOptions({ ...good, ...off }))).toEqual(plain(resolveModuleOptions(good)));
+  });
+
+  it('reads nothing from a polluted prototype', () => {
+    const polluted: Record<string, unknown> = {
+      algorithms: ['none'],
+      clockTolerance: '100y',
+      requiredClaims: [],
+      jwks: { keys: [] },
+      cache: { store: false },
+      proxy: 'http://evil.example.com',
+      allowInsecure: true,
+      realm: 'evil',
+    };
+    const before = plain(resolveModuleOptions({ ...good }));
+    Object.assign(Object.prototype, polluted);
+    try {
+      expect(plain(resolveModuleOptions({ ...good }))).toEqual(before);
+    } finally {
+      for (const name of Object.keys(polluted)) Reflect.deleteProperty(Object.prototype, name);
+    }
+  });
+
   it('takes undefined for absent where the option may be absent', () => {
-    const names = ['jwksUri', 'jwks', 'source', 'failover', 'issuers', 'algorithms', 'tokenType', 'clockTolerance'];
-    const more = ['maxTokenAge', 'requiredClaims', 'validate', 'allowInsecure', 'cache', 'refetchLimit', 'http'];
+    const names = ['jwksUri', 'jwks', 'source', 'failover', 'issuers', 'clockTolerance'];
+    const more = ['allowInsecure', 'cache', 'refetchLimit', 'http'];
     const undefinedOnes = [...names, ...more, 'prefetch', 'tokenFrom', 'realm'].map((name) => [name, undefined]);
     expect(plain(resolveModuleOptions({ ...good, ...Object.fromEntries(undefinedOnes) }))).toEqual(
       plain(resolveModuleOptions(good)),

@@ -1,3 +1,5 @@
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
 import type { ExecutionContext, Type } from '@nestjs/common';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 
@@ -19,6 +21,11 @@ export function contextOf(type: string, args: unknown[], place: Place = {}): Exe
 /** What Express and Fastify hand on, as far as it matters here. */
 export function httpRequest(headers: Record<string, unknown>, rawHeaders?: string[]): Record<string, unknown> {
   return { method: 'GET', headers, ...(rawHeaders ? { rawHeaders } : {}) };
+}
+
+/** Node's own request, which Express and Fastify hand on. */
+export function nodeRequest(headers: Record<string, string>): IncomingMessage {
+  return Object.assign(new IncomingMessage(new Socket()), { method: 'GET', headers });
 }
 
 export const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
