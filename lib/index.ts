@@ -32,7 +32,7 @@ export { SigningKey } from './keys/signing-key.js';
 export type { Authentication } from './client/authentication.js';
 export type { ClaimsSchema } from './auth/claims-schema.js';
 export type { AuthenticatedOptions } from './auth/route-options.js';
-export type { JwksStatus } from './client/issuer-chain.js';
+export type { JwksStatus } from './client/trusted-issuer.js';
 export type { JwksTokenCounters } from './client/token-tally.js';
 export type { AnyJwksError, JwksErrorCode } from './core/errors.js';
 export type { JwksEvent } from './core/events.js';

@@ -62,8 +62,8 @@ export class JwksModule extends ConfigurableModuleClass implements OnModuleInit,
   }
 
   /**
-   * Options that are at hand. They are checked when the application starts, not now, so that a test
-   * may put others in their place.
+   * Takes the options as a value. They are checked when the application starts, not now, so that a
+   * test may replace them.
    */
   static override forRoot(options: typeof OPTIONS_TYPE): DynamicModule {
     if (!isObject(options)) throw missing('forRoot', 'at least { issuer, audience }');
@@ -71,7 +71,7 @@ export class JwksModule extends ConfigurableModuleClass implements OnModuleInit,
   }
 
   /**
-   * Options that come from other providers: `useFactory` with `inject`, `useClass` or `useExisting`
+   * Takes the options from other providers: `useFactory` with `inject`, `useClass` or `useExisting`
    * with a `JwksOptionsFactory`.
    */
   static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
@@ -89,11 +89,10 @@ export class JwksModule extends ConfigurableModuleClass implements OnModuleInit,
     const { modules, config, adapterHost } = this;
     assertRulesAreGuarded({ modules, config, adapterHost, allowed: this.runtime.settings.allowUnguarded });
     this.endMetrics = await this.exportMetrics();
-    this.endLogs = logEvents(this.runtime.channels, this.runtime.clock, new Logger(JwksModule.name));
+    this.endLogs = logEvents(this.runtime.events, this.runtime.clock, new Logger(JwksModule.name));
     const { prefetch } = this.runtime.settings;
     if (prefetch === 'required') await this.prefetchOrFail();
-    // What goes wrong in the background is told by events, and a start-up that fails for it would
-    // be a crash loop.
+    // A failure in the background is an event; a start that fails for it would be a crash loop.
     else if (prefetch) this.runtime.prefetch().catch(() => undefined);
   }
 
@@ -104,7 +103,7 @@ export class JwksModule extends ConfigurableModuleClass implements OnModuleInit,
     this.endMetrics?.();
   }
 
-  /** Without the package there is nobody to export to. */
+  /** Does nothing where the optional package is not installed. */
   private async exportMetrics(): Promise<(() => void) | undefined> {
     if (!this.runtime.settings.metrics) return undefined;
     const api = await import('@opentelemetry/api').catch(() => undefined);

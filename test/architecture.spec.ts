@@ -13,7 +13,7 @@ const LAYERS: Record<string, readonly string[]> = {
   options: ['core', 'keys', 'sources', 'cache', 'tokens'],
   client: ['core', 'keys', 'sources', 'cache', 'tokens', 'options'],
   telemetry: ['core'],
-  auth: ['core', 'keys', 'sources', 'cache', 'tokens', 'client', 'jwks.service'],
+  auth: ['core', 'keys', 'sources', 'cache', 'tokens', 'options', 'client', 'jwks.service'],
   endpoint: ['core', 'keys', 'sources', 'options', 'client', 'jwks.service'],
   terminus: ['core', 'jwks.service'],
   cli: ['core', 'keys', 'sources', 'cache', 'tokens', 'options', 'client'],

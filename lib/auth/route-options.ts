@@ -1,6 +1,6 @@
 import type { JWTPayload } from 'jose';
 import { JwksConfigurationError } from '../core/errors.js';
-import { freezeOptions, type FrozenOptions } from '../client/fixed-options.js';
+import { freezeOptions, type FrozenOptions } from '../options/frozen-options.js';
 
 /** What a claim may be asked to be. @publicApi */
 export type ClaimValue = string | number | boolean | null;

@@ -5,8 +5,8 @@ import type { Authentication } from './verification.js';
 import { requestStateOf } from './request-state.js';
 
 /**
- * Verifies a token once for each `scope` (a request, or one message of a WebSocket), for several
- * guards of one route and for the fields of one GraphQL query. Routes that name another issuer or
+ * Verifies a token once for each `scope` (a request, or one message of a WebSocket), whoever asks:
+ * several guards of one route, the fields of one GraphQL query. Routes that name another issuer or
  * audience do not share, nor does the service of another application.
  *
  * @internal
@@ -33,13 +33,13 @@ export function verifyOnce(
   return authentication;
 }
 
-/** Throws at once where nothing has to be waited for. @internal */
+/** Returns or throws at once where nothing has to be waited for. @internal */
 export function verifyToken(
   jwks: JwksService,
   accessToken: string,
   options: AuthenticatedOptions,
 ): MaybePromise<Authentication> {
-  return jwks.authenticate(accessToken, verifyOptionsOf(options));
+  return jwks.authenticate({ token: accessToken, options: verifyOptionsOf(options) });
 }
 
 function asksAlike(some: AuthenticatedOptions, others: AuthenticatedOptions): boolean {

@@ -1,150 +1,204 @@
+import type { Clock } from '../core/clock.js';
 import type { Diagnosis } from '../core/diagnosis.js';
-import { isJwksError, TokenError, UnsupportedAlgorithmError, type AnyJwksError } from '../core/errors.js';
-import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
+import {
+  InvalidClaimError,
+  isJwksError,
+  TokenError,
+  TokenRefusedError,
+  UnsupportedAlgorithmError,
+  type AnyJwksError,
+} from '../core/errors.js';
+import type { JwksEvents } from '../core/events.js';
+import { andThen, isPromise, type MaybePromise } from '../core/maybe-promise.js';
 import type { SigningKey } from '../keys/signing-key.js';
+import type { JwksTokenOptions } from '../options/issuer-options.js';
 import type { JwksVerifyOptions } from '../options/verify-options.js';
-import type { TokenRules } from '../tokens/claims.js';
+import { MAX_TOKEN_LENGTH, parseCompactJwt, type CompactJwt } from '../tokens/compact-jwt.js';
 import { diagnose } from '../tokens/diagnosis.js';
 import type { JsonObject } from '../tokens/json-object.js';
-import { MAX_TOKEN_LENGTH, parseCompactJwt } from '../tokens/compact-jwt.js';
-import type { EventChannels } from './event-channels.js';
-import type { TrustedIssuer } from './issuer-chain.js';
-import type { IssuerRegistry } from './issuers.js';
-import type { ModuleTelemetry } from './module-telemetry.js';
-import type { TokenTally } from './token-tally.js';
-import { TokenRejectedEvent } from './token-rejected-event.js';
+import type { SeenToken, TokenCache } from '../tokens/token-cache.js';
+import type { VerifiedToken } from '../tokens/verified-token.js';
 import type { Authentication } from './authentication.js';
-import {
-  TokenAuthentication,
-  type AuthenticationAttempt,
-  type TokenAuthenticationParts,
-} from './token-authentication.js';
+import type { IssuerRegistry } from './issuer-registry.js';
+import type { ModuleTelemetry } from './module-telemetry.js';
+import { TokenRejectedEvent } from './token-rejected-event.js';
+import type { TokenTally } from './token-tally.js';
+import type { TrustedIssuer } from './trusted-issuer.js';
+
+/**
+ * A token and what is asked of it. A scheme other than `Bearer` will add its name and its proof
+ * here, for `assertSender`.
+ *
+ * @internal
+ */
+export interface AuthenticationRequest {
+  readonly token: string;
+  readonly options?: JwksVerifyOptions | undefined;
+}
 
 /** @internal */
-export interface AuthenticatorParts extends TokenAuthenticationParts {
-  readonly channels: EventChannels;
-  readonly telemetry: ModuleTelemetry;
+export interface AuthenticatorParts {
+  /** The issuer of a token that names `iss`. */
+  readonly trusted: (iss: string | undefined) => MaybePromise<TrustedIssuer>;
   readonly issuers: IssuerRegistry;
+  /** Absent: every token is verified anew. */
+  readonly cache: TokenCache | undefined;
+  readonly events: JwksEvents;
+  readonly clock: Clock;
+  readonly telemetry: ModuleTelemetry;
   /** Counts tokens of no trusted issuer. */
   readonly untrusted: TokenTally;
 }
 
-/** What may be reported of a token that was rejected. */
-type Progress = Partial<Pick<AuthenticationAttempt, 'token' | 'options' | 'startedAt' | 'jwt' | 'trustedIssuer'>>;
+/** How far a token has come; what is known of it explains its rejection. */
+interface Attempt {
+  readonly request: AuthenticationRequest;
+  /** Where it was verified before. */
+  seen: SeenToken | undefined;
+  startedAt: number | undefined;
+  jwt: (Pick<VerifiedToken, 'header' | 'issuer'> & Pick<CompactJwt, 'claims'>) | undefined;
+  trustedIssuer: TrustedIssuer | undefined;
+}
 
 /**
- * Authenticates tokens, and counts and reports the outcome.
+ * From a token to a user: token cache, compact form, trusted issuer, key, signature, claims, sender
+ * constraint, `validate`, event.
  *
  * @internal
  */
 export class Authenticator {
-  private readonly tokens: TokenAuthentication;
+  constructor(private readonly parts: AuthenticatorParts) {}
 
-  constructor(private readonly parts: AuthenticatorParts) {
-    this.tokens = new TokenAuthentication(parts);
-  }
-
-  /**
-   * Verifies a token and runs `validate`. Synchronous, throwing too, for most tokens that were
-   * verified before.
-   */
-  authenticate(token: string, options?: JwksVerifyOptions): MaybePromise<Authentication> {
-    const { channels, clock, telemetry } = this.parts;
-    // Listeners of accepted tokens get the duration of each; the log of rejected ones needs none.
-    const isWatched = channels.verified.observed;
-    const isTimed = isWatched || telemetry.isRecording;
-    const startedAt = isWatched || (isTimed && telemetry.isTurn) ? clock.monotonic() : undefined;
-    const given: AuthenticationAttempt = {
-      token,
-      options,
-      isTimed,
-      startedAt,
-      isKnown: false,
+  /** Returns or throws at once where nothing has to be waited for, as for most known tokens. */
+  authenticate(request: AuthenticationRequest): MaybePromise<Authentication> {
+    const { events, clock, telemetry } = this.parts;
+    const isTimed = events.wants('token.verified') || (telemetry.isRecording && telemetry.isTurn);
+    const attempt: Attempt = {
+      request,
+      seen: undefined,
+      startedAt: isTimed ? clock.monotonic() : undefined,
       jwt: undefined,
       trustedIssuer: undefined,
     };
     try {
-      const made = this.tokens.authenticate(given);
-      return isPromise(made) ? this.awaited(made, given) : this.admitted(made, given);
+      const made = this.run(attempt);
+      return isPromise(made) ? this.settle(made, attempt) : this.accept(made, attempt);
     } catch (error) {
-      throw this.rejected(error, given);
+      throw this.reject(error, attempt);
     }
   }
 
   /** The key that a token names; its signature and claims are not looked at. */
   async keyOf(token: string): Promise<SigningKey> {
-    const jwt = parseCompactJwt(token);
-    const trustedIssuer = await this.parts.trusted(jwt.issuer);
-    trustedIssuer.enter();
-    try {
-      if (!trustedIssuer.settings.rules.algorithms.has(jwt.header.alg)) throw new UnsupportedAlgorithmError();
-      return await trustedIssuer.keys.find(jwt.header);
-    } finally {
-      trustedIssuer.leave();
-    }
-  }
-
-  /** A rejection that was decided upon elsewhere; `issuer`: of the token, where one was verified. */
-  report(error: TokenError, issuer?: string): void {
-    this.reject(error as AnyJwksError, {
-      trustedIssuer: issuer === undefined ? undefined : this.parts.issuers.known(issuer),
+    const { header, issuer } = parseCompactJwt(token);
+    const trustedIssuer = await this.parts.trusted(issuer);
+    return trustedIssuer.use(() => {
+      if (!trustedIssuer.settings.rules.algorithms.has(header.alg)) throw new UnsupportedAlgorithmError();
+      return trustedIssuer.keys.find(header);
     });
   }
 
-  private async awaited(judging: Promise<Authentication>, given: AuthenticationAttempt): Promise<Authentication> {
-    let made: Authentication;
-    try {
-      made = await judging;
-    } catch (error) {
-      throw this.rejected(error, given);
-    }
-    return this.admitted(made, given);
+  /** Counts and emits a rejection made elsewhere; `issuer`: of the token, where one was verified. */
+  report(error: TokenError, issuer?: string): void {
+    this.reject(error, { trustedIssuer: issuer === undefined ? undefined : this.parts.issuers.known(issuer) });
   }
 
-  private admitted(made: Authentication, given: AuthenticationAttempt): Authentication {
-    const { channels, telemetry } = this.parts;
-    const { trustedIssuer, isKnown, startedAt } = given;
+  private run(attempt: Attempt): MaybePromise<Authentication> {
+    const { cache, clock, telemetry, trusted } = this.parts;
+    const { token } = attempt.request;
+    const digest = cache?.digest(token);
+    const seen = digest === undefined ? undefined : cache?.get(digest);
+    if (seen) {
+      attempt.seen = seen;
+      attempt.jwt = seen.verified;
+      return andThen(trusted(seen.verified.issuer), (issuer) =>
+        issuer.use(() => this.verify(issuer, attempt, seen, digest)),
+      );
+    }
+    if (telemetry.isRecording) attempt.startedAt ??= clock.monotonic();
+    const jwt = parseCompactJwt(token);
+    attempt.jwt = jwt;
+    return andThen(trusted(jwt.issuer), (issuer) => issuer.use(() => this.verify(issuer, attempt, jwt, digest)));
+  }
+
+  private verify(
+    trustedIssuer: TrustedIssuer,
+    attempt: Attempt,
+    found: SeenToken | CompactJwt,
+    digest: string | undefined,
+  ): MaybePromise<Authentication> {
+    const { token, options } = attempt.request;
+    const { verifier } = trustedIssuer;
+    attempt.trustedIssuer = trustedIssuer;
+    const rules = trustedIssuer.rulesFor(attempt.jwt?.issuer, options);
+    const verified =
+      'verified' in found ? verifier.verifyAgain(token, found, rules) : verifier.verify(token, found, rules);
+    if (!isPromise(verified)) return this.conclude(trustedIssuer, token, verified);
+    const { selector } = found;
+    return verified.then((made) => {
+      if (digest !== undefined) this.parts.cache?.set(digest, { selector, verified: made, rules });
+      return this.conclude(trustedIssuer, token, made);
+    });
+  }
+
+  private conclude(
+    trustedIssuer: TrustedIssuer,
+    accessToken: string,
+    token: VerifiedToken,
+  ): MaybePromise<Authentication> {
+    assertSender(token);
+    trustedIssuer.watcher?.verified();
+    const { validate, scopesFrom } = trustedIssuer.settings;
+    if (!validate) return { token, accessToken, user: token, scopesFrom };
+    return andThen(userOf(token, validate), (user) => ({ token, accessToken, user, scopesFrom }));
+  }
+
+  private async settle(making: Promise<Authentication>, attempt: Attempt): Promise<Authentication> {
+    let made: Authentication;
+    try {
+      made = await making;
+    } catch (error) {
+      throw this.reject(error, attempt);
+    }
+    return this.accept(made, attempt);
+  }
+
+  private accept(made: Authentication, attempt: Attempt): Authentication {
+    const { events, telemetry } = this.parts;
+    const { trustedIssuer, seen, startedAt } = attempt;
     if (!trustedIssuer) return made;
-    if (this.parts.issuers.isDynamic) this.parts.issuers.confirmed?.(trustedIssuer);
-    const { tally } = trustedIssuer;
+    const { tally, issuer } = trustedIssuer;
     tally.accepted += 1;
-    if (isKnown) tally.untimed += 1;
+    if (seen) tally.untimed += 1;
     if (startedAt === undefined) return made;
-    const duration = this.elapsed(given);
-    if (isKnown) telemetry.acceptedKnown(trustedIssuer.issuer, tally, duration);
-    else telemetry.accepted(trustedIssuer.issuer, duration);
-    if (channels.verified.observed)
-      channels.verified.emit({ type: 'token.verified', issuer: trustedIssuer.issuer, duration });
+    const duration = this.elapsed(attempt);
+    if (seen) telemetry.acceptedKnown(issuer, tally, duration);
+    else telemetry.accepted(issuer, duration);
+    if (events.wants('token.verified')) events.emit({ type: 'token.verified', issuer, duration });
     return made;
   }
 
-  private rejected(error: unknown, given: AuthenticationAttempt): unknown {
-    if (isJwksError(error)) this.reject(error, given);
+  /** Explains, counts and emits. Returns the error, to be thrown. */
+  private reject(error: unknown, attempt: Partial<Attempt>): unknown {
+    if (!isJwksError(error)) return error;
+    const { events, telemetry, untrusted } = this.parts;
+    const { trustedIssuer, jwt } = attempt;
+    const issuer = trustedIssuer?.issuer;
+    if (error instanceof TokenError) error.explain(() => this.diagnose(error, attempt));
+    (trustedIssuer?.tally ?? untrusted).reject(error.code);
+    const duration = this.elapsed(attempt);
+    telemetry.rejected(issuer, trustedIssuer !== undefined, duration, error.code);
+    if (events.wants('token.rejected')) events.emit(new TokenRejectedEvent(error, { issuer, duration, jwt }));
     return error;
   }
 
-  /** Explains, counts and emits. */
-  private reject(error: AnyJwksError, progress: Progress): void {
-    const { channels, telemetry } = this.parts;
-    const { trustedIssuer } = progress;
-    const { code } = error;
-    if (error instanceof TokenError) error.explain(() => this.diagnose(error, progress));
-    (trustedIssuer?.tally ?? this.parts.untrusted).reject(code);
-    const duration = this.elapsed(progress);
-    telemetry.rejected(trustedIssuer?.issuer, trustedIssuer !== undefined, duration, code);
-    if (!channels.rejected.observed) return;
-    const event = new TokenRejectedEvent(error, { issuer: trustedIssuer?.issuer, duration, jwt: progress.jwt });
-    // The log asks for few explanations; who else listens gets plain data.
-    channels.rejected.emit(channels.verified.observed ? event.toPlain() : event);
-  }
-
-  private diagnose(error: TokenError, { token, options, jwt, trustedIssuer }: Progress): Diagnosis {
+  private diagnose(error: TokenError, { request, jwt, trustedIssuer }: Partial<Attempt>): Diagnosis {
     const { clock, issuers } = this.parts;
     return diagnose(error, {
-      token,
+      token: request?.token,
       header: jwt?.header as JsonObject | undefined,
       claims: jwt?.claims as JsonObject | undefined,
-      rules: jwt && trustedIssuer && rulesOf(trustedIssuer, jwt.issuer, options),
+      rules: jwt && trustedIssuer?.rulesIfAny(jwt.issuer, request?.options),
       issuers: issuers.isDynamic ? undefined : issuers.all().flatMap(({ issuer }) => issuer ?? []),
       ...trustedIssuer?.keys.peek(),
       now: clock.now(),
@@ -152,20 +206,40 @@ export class Authenticator {
     });
   }
 
-  private elapsed({ startedAt }: Progress): number {
+  private elapsed({ startedAt }: Partial<Attempt>): number {
     return startedAt === undefined ? 0 : this.parts.clock.monotonic() - startedAt;
   }
 }
 
-/** `undefined` where the options leave none for this issuer. */
-function rulesOf(
-  trustedIssuer: TrustedIssuer,
-  iss: string | undefined,
-  options: JwksVerifyOptions | undefined,
-): TokenRules | undefined {
+const BOUND = 'The access token is bound to a key ("cnf"), and the request does not prove possession of it';
+
+/** RFC 9449 section 7.2, RFC 8705 section 3: a token bound to a key is no bearer token. */
+function assertSender({ claims }: VerifiedToken): void {
+  if (Object.hasOwn(claims, 'cnf')) throw new InvalidClaimError('cnf', BOUND);
+}
+
+/**
+ * Passport's meaning of what `validate` returns, but for `undefined`, which is a check that names no
+ * user.
+ */
+function userOf(token: VerifiedToken, validate: NonNullable<JwksTokenOptions['validate']>): MaybePromise<unknown> {
+  const toUser = (user: unknown) => {
+    if (user === undefined) return token;
+    if (!user) throw new TokenRefusedError();
+    return user;
+  };
+  let returned: unknown;
   try {
-    return trustedIssuer.rulesFor(iss, options);
-  } catch {
-    return undefined;
+    returned = validate(token);
+  } catch (cause) {
+    throw toRefusal(cause);
   }
+  if (!isPromise(returned)) return toUser(returned);
+  return returned.then(toUser, (cause: unknown) => {
+    throw toRefusal(cause);
+  });
+}
+
+function toRefusal(cause: unknown): AnyJwksError {
+  return isJwksError(cause) ? cause : new TokenRefusedError(undefined, { cause });
 }

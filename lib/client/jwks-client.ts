@@ -2,23 +2,23 @@ import type { JSONWebKeySet, JWTPayload } from 'jose';
 import { filter, type Observable } from 'rxjs';
 import { SigningKeyNotFoundError, UntrustedIssuerError } from '../core/errors.js';
 import type { JwksEvent } from '../core/events.js';
-import { isPromise } from '../core/maybe-promise.js';
+import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
 import type { JwkSet } from '../keys/jwk-set.js';
 import type { SigningKey } from '../keys/signing-key.js';
 import type { JwksClientOptions } from '../options/jwks-options.js';
 import type { JwksVerifyOptions } from '../options/verify-options.js';
 import type { VerifiedToken } from '../tokens/verified-token.js';
 import type { Authenticator } from './authenticator.js';
-import { idleStatus, type TrustedIssuer, type JwksStatus } from './issuer-chain.js';
 import { JwksRuntime } from './jwks-runtime.js';
 import { secretOrKeyProvider, type SecretOrKeyProvider } from './secret-or-key-provider.js';
+import { idleStatus, type JwksStatus, type TrustedIssuer } from './trusted-issuer.js';
 
 /** No key has a longer one. */
 const MAX_KID_LENGTH = 256;
 
-/** How `getSigningKeys` and `getJwkSet` answer. @publicApi */
+/** Options of `getSigningKeys` and `getJwkSet`. @publicApi */
 export interface RefreshOptions {
-  /** `true`: the source is asked now, whatever is held; rejects when it fails. @default false */
+  /** With `true` the source is asked now, whatever is cached; rejects if it fails. @default false */
   refresh?: boolean;
 }
 
@@ -30,6 +30,98 @@ export interface ServedJwkSet {
 }
 
 /**
+ * What the service of a module and a client have in common: tokens and keys of one issuer, or of
+ * the only one.
+ *
+ * @internal
+ */
+export abstract class JwksAccess {
+  /** What happens, as plain data. Nothing is observed without a subscriber. */
+  readonly events$: Observable<JwksEvent>;
+  private readonly authenticator: Authenticator;
+
+  /** @internal */
+  constructor(
+    /** @internal */
+    protected readonly runtime: JwksRuntime,
+    /** @internal */
+    protected readonly issuer: string | undefined,
+  ) {
+    const { events$ } = runtime;
+    this.events$ = issuer === undefined ? events$ : events$.pipe(filter((event) => event.issuer === issuer));
+    this.authenticator = authenticatorOf(runtime, issuer);
+  }
+
+  /**
+   * Verifies a token: signature, issuer, audience, times, the rules of the options, and `validate`.
+   * Accepts and rejects what `@Authenticated()` does. Rejects with a `TokenError` that says why, and
+   * with a `JwksConfigurationError` if neither `options` nor the configuration says which issuer and
+   * audience to require.
+   */
+  async verify<C = JWTPayload>(token: string, options?: JwksVerifyOptions): Promise<VerifiedToken<C>> {
+    const authentication = await this.authenticator.authenticate({ token, options });
+    return authentication.token as unknown as VerifiedToken<C>;
+  }
+
+  /**
+   * Returns the key with this kid. If the set lacks it, the set is fetched again, once. Where there
+   * are several issuers, name one by `JwksService.client`.
+   *
+   * @throws SigningKeyNotFoundError (as a rejection) if the set lacks the kid after that.
+   */
+  getSigningKey(kid: string): Promise<SigningKey> {
+    return this.use(({ keys }) => {
+      if (typeof kid === 'string' && kid.length <= MAX_KID_LENGTH) return keys.findByKid(kid);
+      throw new SigningKeyNotFoundError('What was looked up is not a kid');
+    });
+  }
+
+  /**
+   * Returns the key that a token was signed with, by its `iss` and its header. Nothing else of the
+   * token is verified.
+   */
+  getSigningKeyFromJwt(token: string): Promise<SigningKey> {
+    return this.authenticator.keyOf(token);
+  }
+
+  /**
+   * Returns the keys that may verify signatures (`use` is `sig` or absent): at least one, or it
+   * rejects.
+   */
+  async getSigningKeys(options?: RefreshOptions): Promise<SigningKey[]> {
+    return [...(await this.getJwkSet(options))];
+  }
+
+  /** Returns the cached JWK Set, loaded if necessary. */
+  getJwkSet(options?: RefreshOptions): Promise<JwkSet> {
+    return this.use(({ keys, shared }) => {
+      if (!options?.refresh) return keys.get();
+      shared.request();
+      return keys.refresh({ seen: keys.current(), trigger: 'requested' });
+    });
+  }
+
+  /**
+   * Returns the document straight from the source, with the keys that this package cannot use and
+   * without private members. The cached set stays as it is.
+   */
+  fetchJwkSet(): Promise<JSONWebKeySet> {
+    return this.use(({ keys }) => keys.fetchDocument() as Promise<JSONWebKeySet>);
+  }
+
+  /** For the options of a `passport-jwt` strategy, in place of jwks-rsa's `passportJwtSecret`. */
+  secretOrKeyProvider(): SecretOrKeyProvider {
+    return secretOrKeyProvider((token) => this.getSigningKeyFromJwt(token));
+  }
+
+  /** @internal */
+  protected async use<T>(work: (trustedIssuer: TrustedIssuer) => MaybePromise<T>): Promise<T> {
+    const trustedIssuer = await this.runtime.issuers.named(this.issuer);
+    return trustedIssuer.use(() => work(trustedIssuer));
+  }
+}
+
+/**
  * The keys of one issuer, without Nest.
  *
  * ```ts
@@ -38,80 +130,38 @@ export interface ServedJwkSet {
  * await client.close();
  * ```
  *
- * Look-ups reject with `JwksConnectionError` or `InvalidJwkSetError` where no keys can be had.
+ * Look-ups reject with `JwksConnectionError` or `InvalidJwkSetError` if no keys are available.
  *
  * @publicApi
  */
-export class JwksClient {
-  /** What happens, while somebody listens. A subscriber that throws harms nobody. */
-  readonly events$: Observable<JwksEvent>;
-  private readonly runtime: JwksRuntime;
-  private readonly issuer: string | undefined;
+export class JwksClient extends JwksAccess {
   private readonly isOwner: boolean;
-  private readonly authenticator: Authenticator;
 
-  /** Fetches nothing yet. Throws a `JwksConfigurationError` that names the option that can't be. */
+  /** Fetches nothing yet. Throws a `JwksConfigurationError` that names the option that is wrong. */
   constructor(options: JwksClientOptions);
   /**
-   * Lent by a module: closed with it. `issuer` may be left out where the module has one.
+   * Lent by a module and closed with it. `issuer` may be omitted if the module has only one.
    *
    * @internal
    */
   constructor(runtime: JwksRuntime, issuer: string | undefined);
   constructor(given: JwksClientOptions | JwksRuntime, issuer?: string) {
-    this.isOwner = !(given instanceof JwksRuntime);
-    this.runtime = given instanceof JwksRuntime ? given : JwksRuntime.ofClient(given);
-    this.issuer = issuer;
-    this.authenticator = authenticatorOf(this.runtime, issuer);
-    const { events$ } = this.runtime;
-    this.events$ = issuer === undefined ? events$ : events$.pipe(filter((event) => event.issuer === issuer));
+    const isLent = given instanceof JwksRuntime;
+    super(isLent ? given : JwksRuntime.ofClient(given), issuer);
+    this.isOwner = !isLent;
   }
 
-  /** The first of some keys that has this kid, compared exactly. */
+  /** Returns the first key with this kid, compared exactly. */
   static matchKid(keys: Iterable<SigningKey>, kid: string): SigningKey | undefined {
     for (const key of keys) if (key.kid === kid) return key;
     return undefined;
   }
 
-  /**
-   * Verifies a token: signature, issuer, audience, times, the rules of the options, and `validate`.
-   * Rejects with a `TokenError` that says why not, and with a `JwksConfigurationError` where
-   * neither `options` nor the client's say which issuer and audience to ask for.
-   */
-  async verify<C = JWTPayload>(token: string, options?: JwksVerifyOptions): Promise<VerifiedToken<C>> {
-    // What a module lends has decided already.
+  override async verify<C = JWTPayload>(token: string, options?: JwksVerifyOptions): Promise<VerifiedToken<C>> {
+    // The options of a module have been checked for this.
     const trustedIssuer = this.isOwner ? this.runtime.issuers.named(undefined) : undefined;
     if (trustedIssuer && !isPromise(trustedIssuer)) trustedIssuer.requireIssuerAndAudience(options);
-    const authentication = await this.authenticator.authenticate(token, options);
-    return authentication.token as unknown as VerifiedToken<C>;
-  }
-
-  /**
-   * The key of this kid; the set is fetched again, once, if it has none. Rejects with
-   * `SigningKeyNotFoundError`.
-   */
-  getSigningKey(kid: string): Promise<SigningKey> {
-    return this.use(({ keys }) => {
-      if (typeof kid === 'string' && kid.length <= MAX_KID_LENGTH) return keys.findByKid(kid);
-      throw new SigningKeyNotFoundError('No key has what was looked up as its kid');
-    });
-  }
-
-  /** The key that a token was signed with, by its header. Nothing else of the token is verified. */
-  getSigningKeyFromJwt(token: string): Promise<SigningKey> {
-    return this.authenticator.keyOf(token);
-  }
-
-  /** All keys that can verify signatures: `use` is `sig` or absent. At least one, or it rejects. */
-  async getSigningKeys(options?: RefreshOptions): Promise<SigningKey[]> {
-    return [...(await this.getJwkSet(options))];
-  }
-
-  /** The set, as it is held. */
-  getJwkSet(options?: RefreshOptions): Promise<JwkSet> {
-    return this.use(({ keys }) => {
-      return options?.refresh ? keys.refresh({ seen: keys.current(), trigger: 'requested' }) : keys.get();
-    });
+    return super.verify<C>(token, options);
   }
 
   /**
@@ -131,20 +181,7 @@ export class JwksClient {
     });
   }
 
-  /**
-   * The document straight from the source, unusable keys included, private members left out. What
-   * is held stays as it is.
-   */
-  fetchJwkSet(): Promise<JSONWebKeySet> {
-    return this.use(({ keys }) => keys.fetchDocument() as Promise<JSONWebKeySet>);
-  }
-
-  /** For the options of a `passport-jwt` strategy, in place of jwks-rsa's `passportJwtSecret`. */
-  secretOrKeyProvider(): SecretOrKeyProvider {
-    return secretOrKeyProvider((token) => this.getSigningKeyFromJwt(token));
-  }
-
-  /** State, kids, times and counters, as they are now. */
+  /** Returns state, kids, times and counters, as they are now. */
   status(): JwksStatus {
     const { issuers, untrusted } = this.runtime;
     const trustedIssuer = this.issuer === undefined ? issuers.all()[0] : issuers.known(this.issuer);
@@ -152,29 +189,20 @@ export class JwksClient {
   }
 
   /**
-   * Ends what is under way; later look-ups reject. One that `JwksService` handed out is closed with
-   * its module instead.
+   * Ends the requests under way; later look-ups reject. A client that `JwksService` returned is
+   * closed with its module instead.
    */
   async close(): Promise<void> {
     if (this.isOwner) await this.runtime.close();
   }
-
-  private async use<T>(work: (trustedIssuer: TrustedIssuer) => T | Promise<T>): Promise<T> {
-    const trustedIssuer = await this.runtime.issuers.named(this.issuer);
-    trustedIssuer.enter();
-    try {
-      return await work(trustedIssuer);
-    } finally {
-      trustedIssuer.leave();
-    }
-  }
 }
 
 /** Of the issuers that a module trusts, a client takes tokens of its own alone. */
-function authenticatorOf(runtime: JwksRuntime, issuer?: string): Authenticator {
+function authenticatorOf(runtime: JwksRuntime, issuer: string | undefined): Authenticator {
   if (issuer === undefined) return runtime.authenticator;
   return runtime.authenticatorFor((iss) => {
     if (iss !== issuer) throw new UntrustedIssuerError();
-    return runtime.issuers.trusted(iss);
+    // The application has named it.
+    return runtime.issuers.named(iss);
   });
 }

@@ -1,26 +1,22 @@
 import type { Observable } from 'rxjs';
 import { systemClock, type Clock } from '../core/clock.js';
-import type { JwksConnectionError } from '../core/errors.js';
-import type { JwksEvent } from '../core/events.js';
-import type { TokenExtractorRequest } from '../options/jwks-options.js';
+import { JwksEvents, type JwksEvent } from '../core/events.js';
+import type { TokenExtractorRequest, UnguardedKind } from '../options/jwks-options.js';
 import type { ResolvedMetrics } from '../options/metrics-options.js';
-import type { UnguardedKind } from '../options/jwks-options.js';
 import { resolveClientOptions, resolveModuleOptions, type ResolvedKeeping } from '../options/resolve-options.js';
 import type { ResolvedTrust } from '../options/resolve-trust.js';
 import { createTransport, type HttpTransport } from '../sources/http-dispatcher.js';
 import { Authenticator, type AuthenticatorParts } from './authenticator.js';
-import { TrustedIssuerFactory } from './chain-maker.js';
-import { ListedIssuers, SingleIssuer } from './configured-issuers.js';
-import { EventChannels } from './event-channels.js';
+import { DynamicIssuers } from './dynamic-issuers.js';
 import { eventStream } from './event-stream.js';
 import { TokenCache } from '../tokens/token-cache.js';
-import type { JwksStatus } from './issuer-chain.js';
-import type { IssuerRegistry } from './issuers.js';
+import { ConfiguredIssuers, type IssuerRegistry } from './issuer-registry.js';
 import { ModuleTelemetry } from './module-telemetry.js';
 import { TokenTally } from './token-tally.js';
-import { DynamicIssuers, type DynamicIssuersParts } from './tenants.js';
+import type { JwksStatus } from './trusted-issuer.js';
+import { TrustedIssuerFactory } from './trusted-issuer-factory.js';
 
-/** What is for others to heed. @internal */
+/** Options that the guard, the strategy and the module read. @internal */
 export interface RuntimeSettings {
   readonly prefetch: boolean | 'required';
   readonly metrics: ResolvedMetrics;
@@ -32,7 +28,7 @@ export interface RuntimeSettings {
 /** @internal */
 export interface RuntimeParts {
   readonly issuers: IssuerRegistry;
-  readonly channels: EventChannels;
+  readonly events: JwksEvents;
   readonly transport: HttpTransport;
   readonly clock: Clock;
   /** Absent: every token is verified anew. */
@@ -40,14 +36,14 @@ export interface RuntimeParts {
 }
 
 /**
- * Everything that one module or one client is made of, without Nest: made from options at once, and
- * closed at once.
+ * Everything that one module or one client consists of, without Nest. Made from options and closed
+ * as a whole.
  *
  * @internal
  */
 export class JwksRuntime {
   readonly issuers: IssuerRegistry;
-  readonly channels: EventChannels;
+  readonly events: JwksEvents;
   readonly clock: Clock;
   readonly events$: Observable<JwksEvent>;
   readonly authenticator: Authenticator;
@@ -60,20 +56,20 @@ export class JwksRuntime {
     private readonly parts: RuntimeParts,
     readonly settings: RuntimeSettings,
   ) {
-    const { issuers, channels, clock, tokenCache } = parts;
+    const { issuers, events, clock, tokenCache } = parts;
     this.issuers = issuers;
-    this.channels = channels;
+    this.events = events;
     this.clock = clock;
     this.tokenCache = tokenCache;
-    this.events$ = eventStream(channels);
+    this.events$ = eventStream(events);
     const dynamicIssuers = settings.metrics && settings.metrics.dynamicIssuers;
-    this.telemetry = new ModuleTelemetry({ issuers, channels, clock, dynamicIssuers });
+    this.telemetry = new ModuleTelemetry({ issuers, events, clock, dynamicIssuers });
     this.authenticator = this.authenticatorFor((iss) => issuers.trusted(iss));
   }
 
   authenticatorFor(trusted: AuthenticatorParts['trusted']): Authenticator {
-    const { issuers, tokenCache: cache, channels, clock, telemetry, untrusted } = this;
-    return new Authenticator({ trusted, issuers, cache, channels, clock, telemetry, untrusted });
+    const { issuers, tokenCache: cache, events, clock, telemetry, untrusted } = this;
+    return new Authenticator({ trusted, issuers, cache, events, clock, telemetry, untrusted });
   }
 
   /** Throws a JwksConfigurationError. Nothing is fetched yet. */
@@ -95,7 +91,7 @@ export class JwksRuntime {
     });
   }
 
-  /** Loads the sets of all issuers; rejects with the first fault. */
+  /** Loads the sets of all issuers; rejects with the first error. */
   async prefetch(): Promise<void> {
     await Promise.all(this.issuers.all().map((trustedIssuer) => trustedIssuer.keys.prefetch()));
   }
@@ -113,49 +109,34 @@ export class JwksRuntime {
 }
 
 function partsOf(trust: ResolvedTrust, keeping: ResolvedKeeping, clock: Clock): RuntimeParts {
-  const channels = new EventChannels();
+  const events = new JwksEvents();
   const transport = createTransport(keeping.http.transport);
-  const factory = new TrustedIssuerFactory(keeping, { transport, channels, clock });
+  const factory = new TrustedIssuerFactory(keeping, { transport, events, clock });
   const tokenCache = keeping.tokenCache && new TokenCache(keeping.tokenCache);
-  const reportLookup = ({ code, message }: JwksConnectionError) =>
-    channels.sets.emit({
-      type: 'refresh.failed',
-      issuer: undefined,
-      trigger: 'missing',
-      code,
-      reason: message,
-      retryIn: 0,
-      duration: 0,
-    });
   return {
-    issuers: issuersOf(trust, factory, { clock, deadline: keeping.http.deadline, report: reportLookup }),
-    channels,
+    issuers: issuersOf(trust, factory, { keeping, clock, events }),
+    events,
     transport,
     clock,
     tokenCache: tokenCache || undefined,
   };
 }
 
-/**
- * Chains of configured issuers are made at once: a static set that is none is to be found at
- * start-up.
- */
+/** Configured issuers are made at once, so that an unusable static set fails the start. */
 function issuersOf(
   trust: ResolvedTrust,
   factory: TrustedIssuerFactory,
-  parts: Pick<DynamicIssuersParts, 'clock' | 'deadline' | 'report'>,
+  { keeping, clock, events }: { keeping: ResolvedKeeping; clock: Clock; events: JwksEvents },
 ): IssuerRegistry {
   switch (trust.kind) {
     case 'one':
-      return new SingleIssuer(factory.make(trust.issuer));
+      return new ConfiguredIssuers([factory.make(trust.issuer)]);
     case 'list':
-      return new ListedIssuers(trust.issuers.map((issuer) => factory.make(issuer)));
+      return new ConfiguredIssuers(trust.issuers.map((issuer) => factory.make(issuer)));
     case 'tenants':
-      return new DynamicIssuers({
-        resolve: trust.resolve,
-        make: (issuer) => factory.make(issuer),
-        maxIssuers: trust.maxIssuers,
-        ...parts,
-      });
+      return new DynamicIssuers(
+        { maxIssuers: keeping.maxIssuers, issuersTtl: keeping.issuersTtl, deadline: keeping.http.deadline },
+        { resolve: trust.resolve, make: (issuer, before) => factory.make(issuer, before), clock, events },
+      );
   }
 }

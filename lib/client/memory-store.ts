@@ -3,17 +3,21 @@ import { Keyv } from 'keyv';
 import { LRUCache } from 'lru-cache';
 import type { JwksStore } from '../cache/jwk-set-store.js';
 
-/** An entry and a claim for each of the 1,000 issuers that are remembered. */
-const MAX_ENTRIES = 2_000;
+/** Characters of all entries. */
+const MAX_LENGTH = 64 * 1_048_576;
 
 /**
- * A cache-manager cache in memory, and bounded: a `Map`, its own default, would keep the sets of
- * tenants that nobody asks for any more.
+ * A cache-manager cache in memory, with an entry and a lease for each issuer, and bounded: a `Map`,
+ * its own default, would keep the sets of issuers that are no longer in use.
  *
  * @internal
  */
-export function memoryStore(): JwksStore {
-  const entries = new LRUCache<string, string>({ max: MAX_ENTRIES });
+export function memoryStore(maxIssuers = 1_000): JwksStore {
+  const entries = new LRUCache<string, string>({
+    max: 2 * maxIssuers,
+    maxSize: MAX_LENGTH,
+    sizeCalculation: (value) => value.length || 1,
+  });
   const store = {
     get: (key: string) => entries.get(key),
     // Keyv adds the lifetime as a third argument, and keeps it in the value as well.

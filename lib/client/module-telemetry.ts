@@ -1,16 +1,15 @@
 import type { KeyLookupStatus } from '../cache/key-lookup.js';
 import type { Clock } from '../core/clock.js';
-import type { JwksEventListener } from '../core/events.js';
+import { isSetEvent, type JwksEventListener, type JwksEvents } from '../core/events.js';
 import type { LoadTracer } from '../core/load-tracer.js';
 import type { SampledCounters, SetSample, TelemetrySource, TokenRecorder } from '../core/telemetry-source.js';
-import type { EventChannels } from './event-channels.js';
-import type { IssuerRegistry } from './issuers.js';
+import type { IssuerRegistry } from './issuer-registry.js';
 import type { TokenTally } from './token-tally.js';
 
 /** @internal */
 export interface ModuleTelemetryParts {
   readonly issuers: IssuerRegistry;
-  readonly channels: EventChannels;
+  readonly events: JwksEvents;
   readonly clock: Clock;
   /** Whether issuers that a function returned have labels of their own. */
   readonly dynamicIssuers: boolean;
@@ -50,7 +49,11 @@ export class ModuleTelemetry implements TelemetrySource {
     const { issuers } = this.parts;
     const trustedIssuers = issuers.all();
     for (const { issuer, tally } of trustedIssuers) this.flush(issuer, tally);
-    const samples = trustedIssuers.map(({ issuer, keys }) => this.sampleOf(issuer, keys.status()));
+    // Issuers with one label may share a set, which counts once.
+    const distinct = new Map(
+      trustedIssuers.map(({ issuer, keys }) => [issuers.isDynamic ? keys : {}, { issuer, keys }]),
+    );
+    const samples = [...distinct.values()].map(({ issuer, keys }) => this.sampleOf(issuer, keys.status()));
     return issuers.retired ? [...samples, { issuer: DYNAMIC, counters: issuers.retired }] : samples;
   }
 
@@ -60,7 +63,7 @@ export class ModuleTelemetry implements TelemetrySource {
   }
 
   subscribe(listener: JwksEventListener): () => void {
-    return this.parts.channels.sets.subscribe(listener);
+    return this.parts.events.subscribe(listener, isSetEvent);
   }
 
   recordTokens(recorder: TokenRecorder): () => void {
@@ -71,7 +74,7 @@ export class ModuleTelemetry implements TelemetrySource {
   }
 
   traceLoads(tracer: LoadTracer | undefined): void {
-    this.parts.channels.sets.tracer = tracer;
+    this.parts.events.tracer = tracer;
   }
 
   /** A token that was verified for the first time. */

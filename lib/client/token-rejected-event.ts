@@ -1,6 +1,11 @@
 import { TokenError, type AnyJwksError } from '../core/errors.js';
 import { safeText, type JwksEvent } from '../core/events.js';
-import type { AuthenticationAttempt } from './token-authentication.js';
+import type { VerifiedToken } from '../tokens/verified-token.js';
+
+/** What is known of the token, not verified. */
+interface Context extends Pick<Rejected, 'issuer' | 'duration'> {
+  readonly jwt: Pick<VerifiedToken, 'header' | 'issuer'> | undefined;
+}
 
 type Rejected = Extract<JwksEvent, { type: 'token.rejected' }>;
 
@@ -19,7 +24,7 @@ export class TokenRejectedEvent {
 
   constructor(
     private readonly error: AnyJwksError,
-    private readonly context: Pick<Rejected, 'issuer' | 'duration'> & Pick<AuthenticationAttempt, 'jwt'>,
+    private readonly context: Context,
   ) {
     this.issuer = context.issuer;
     this.duration = context.duration;
@@ -56,7 +61,7 @@ export class TokenRejectedEvent {
 }
 
 /** What a developer needs to find the token's issuer and key; nothing of it is verified. */
-function describe(jwt: AuthenticationAttempt['jwt']): string {
+function describe(jwt: Context['jwt']): string {
   if (!jwt) return '';
   const { kid, alg } = jwt.header;
   const named = Object.entries({ iss: jwt.issuer, kid, alg }).flatMap(([name, text]) =>

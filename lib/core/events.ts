@@ -96,36 +96,57 @@ export type JwksEventType = JwksEvent['type'];
 /** @internal */
 export type JwksEventListener = (event: JwksEvent) => void;
 
+interface Listener {
+  readonly notify: JwksEventListener;
+  readonly wants: (type: JwksEventType) => boolean;
+}
+
 /**
- * Hands events to listeners. A throwing listener harms neither the others nor the caller; guard the
- * building of an event by `observed`, so that it costs nothing when nobody listens.
+ * Hands the events of one module to listeners, each of which names the types that it wants. Guard
+ * the building of an event by `wants`, so that it costs nothing without a listener.
  *
  * @internal
  */
 export class JwksEvents {
   /** Has loads from a source traced. */
   tracer: LoadTracer | undefined;
-  private readonly listeners = new Set<JwksEventListener>();
+  private listeners: readonly Listener[] = [];
 
   get observed(): boolean {
-    return this.listeners.size > 0;
+    return this.listeners.length > 0;
   }
 
+  /** Whether a listener wants events of this type. */
+  wants(type: JwksEventType): boolean {
+    for (const listener of this.listeners) if (listener.wants(type)) return true;
+    return false;
+  }
+
+  /** A listener that throws affects neither the others nor the caller. */
   emit(event: JwksEvent): void {
-    for (const listener of this.listeners) {
+    for (const { notify, wants } of this.listeners) {
+      if (!wants(event.type)) continue;
       try {
-        listener(event);
+        notify(event);
       } catch {
-        // A subscriber's fault is the subscriber's.
+        // The listener's error is not the caller's.
       }
     }
   }
 
   /** Returns the function that ends the subscription. */
-  subscribe(listener: JwksEventListener): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
+  subscribe(notify: JwksEventListener, wants: Listener['wants'] = () => true): () => void {
+    const listener = { notify, wants };
+    this.listeners = [...this.listeners, listener];
+    return () => {
+      this.listeners = this.listeners.filter((each) => each !== listener);
+    };
   }
+}
+
+/** Types of events about key sets. @internal */
+export function isSetEvent(type: JwksEventType): boolean {
+  return !type.startsWith('token.');
 }
 
 const UNSAFE = /[^\x20-\x7e]|["\\]/g;

@@ -62,6 +62,13 @@ export interface JwksCacheOptions {
    */
   staleIfError?: Duration;
   /**
+   * The largest number of keys in a set; one with more is rejected. A whole number from 1 to 1,000.
+   * For issuers that a function returned (`issuers`) the default is 100.
+   *
+   * @default 1_000
+   */
+  maxKeys?: number;
+  /**
    * The beginning of the keys in `store`. A hash of issuer and URI follows, so sets of different
    * issuers never share an entry. Change it only to separate environments that share a store.
    *

@@ -10,8 +10,9 @@ export const DEFAULTS = {
   clockTolerance: '5s',
   requiredClaims: ['exp'],
   allowInsecure: false,
-  maxIssuers: 10_000,
   prefetch: true,
+  maxIssuers: 10_000,
+  issuersTtl: '5m',
   cache: {
     ttl: '10m',
     minTtl: '1m',
@@ -19,6 +20,7 @@ export const DEFAULTS = {
     respectHeaders: true,
     refreshAhead: 0.8,
     staleIfError: '24h',
+    maxKeys: 1_000,
     prefix: 'jwks:',
   },
   refetchLimit: {
@@ -41,3 +43,6 @@ export const DEFAULTS = {
     allowPrivateAddresses: true,
   },
 } as const;
+
+/** What differs beside a resolver function, whose issuers are not all the application's own. @internal */
+export const RESOLVER_DEFAULTS = { maxKeys: 100, maxResponseSize: 131_072, allowPrivateAddresses: false } as const;

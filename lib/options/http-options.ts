@@ -2,6 +2,8 @@ import type { Dispatcher } from 'undici';
 import type { Duration } from '../core/clock.js';
 import type { JwksTlsOptions } from '../sources/http-dispatcher.js';
 
+type JwksHttpHeaders = Readonly<Record<string, string>>;
+
 /**
  * How JWK Sets and discovery documents are fetched. One set of connections serves all issuers of a
  * module.
@@ -33,15 +35,19 @@ export interface JwksHttpOptions {
    */
   retries?: number;
   /**
-   * Headers of each request, such as an API key. They are sent to exactly the configured URLs, and
-   * to a discovered `jwks_uri` of the same origin as the issuer. Redirects are not followed.
+   * Headers of each request, such as an API key, or a function that returns them and is called for
+   * each request. They are sent to exactly the configured URLs, and to a discovered `jwks_uri` of
+   * the same origin as the issuer. Redirects are not followed. Where several issuers are listed,
+   * only the `http.headers` of an issuer are sent; beside a function for `issuers` they are an
+   * error.
    *
    * @default none
    */
-  headers?: Readonly<Record<string, string>>;
+  headers?: JwksHttpHeaders | (() => JwksHttpHeaders | Promise<JwksHttpHeaders>);
   /**
    * A private CA and a client certificate: `ca`, `cert`, `key`, `servername` and
    * `rejectUnauthorized`. Cannot be combined with `fetch` or `dispatcher`, which bring their own.
+   * Beside several issuers as `headers`.
    *
    * @default the runtime's CAs, no client certificate
    */
@@ -70,6 +76,7 @@ export interface JwksHttpOptions {
   fetch?: typeof fetch;
   /**
    * The largest accepted body in bytes, counted after decompression. A whole number from 1.
+   * For issuers that a function returned (`issuers`) the default is 131,072.
    *
    * @default 1_048_576
    */

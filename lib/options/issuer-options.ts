@@ -1,6 +1,6 @@
-import type { JwksTlsOptions } from '../sources/http-dispatcher.js';
 import type { JSONWebKeySet, JWTPayload } from 'jose';
 import type { Duration } from '../core/clock.js';
+import type { JwksHttpOptions } from './http-options.js';
 import type { JwkSetSource } from '../sources/jwk-set-source.js';
 import type { VerifiedToken } from '../tokens/verified-token.js';
 
@@ -151,29 +151,24 @@ export interface JwksIssuerConfig extends JwksTokenOptions, JwksSourceOptions {
   issuer: string;
   /** @default that beside `issuers` */
   audience?: string | readonly string[] | false;
-  /** Credentials for fetching the keys of this issuer alone. */
-  http?: JwksIssuerHttpOptions;
-}
-
-/**
- * Credentials for fetching the keys of one of several issuers. Those beside `issuers` would go to the
- * hosts of all of them, which is an error.
- *
- * @publicApi
- */
-export interface JwksIssuerHttpOptions {
-  /** Headers of each request to this issuer; see `http.headers` of the module. */
-  headers?: Readonly<Record<string, string>>;
-  /** CA and client certificate for this issuer, in place of `http.tls` of the module. */
-  tls?: JwksTlsOptions;
+  /**
+   * How the keys of this issuer are fetched. What is absent is as in `http` of the module, except
+   * `headers` and `tls`, which are secrets between the application and one provider.
+   *
+   * @default `http` of the module, without `headers` and `tls`
+   */
+  http?: JwksHttpOptions;
 }
 
 /**
  * Finds the options of an issuer that a token names, before its signature is verified: decide by a
- * list of your own, never by the looks of `issuer`. `undefined` or `null`: not trusted, remembered
- * for 30 seconds. What is returned is remembered for as long as the issuer is among the `maxIssuers`
- * used last, its `issuer` must be the one asked for; use `validate` to refuse one that was switched off
- * since. A throw is answered with 503 and not remembered.
+ * list of your own, never by the looks of `issuer`. With `undefined` or `null` it is not trusted,
+ * which is remembered for 30 seconds. Otherwise its `issuer` must be the one asked for, and the
+ * result is used for `issuersTtl`. A function that throws, returns unusable options or does not
+ * return within `http.deadline` makes tokens of the issuer fail with 503.
+ *
+ * Tokens that are not verified cause at most 50 calls, and another one every 1.2 seconds; beyond
+ * that, tokens of new issuers fail with 503. A call that leads to a verified token does not count.
  *
  * @publicApi
  */

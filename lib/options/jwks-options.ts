@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { Duration } from '../core/clock.js';
 import type { JwksCacheOptions, JwksRefetchLimitOptions } from './cache-options.js';
 import type { JwksHttpOptions } from './http-options.js';
 import type { JwksMetricsOptions } from './metrics-options.js';
@@ -102,7 +103,6 @@ export interface JwksSharedOptions extends JwksKeepingOptions {
 /** Options of a module that trusts one issuer. @publicApi */
 export interface JwksSingleIssuerOptions extends JwksSharedOptions, JwksIssuerOptions {
   issuers?: never;
-  maxIssuers?: never;
 }
 
 /** Options of a module that trusts several issuers. @publicApi */
@@ -115,12 +115,22 @@ export interface JwksMultiIssuerOptions extends JwksSharedOptions, JwksTokenOpti
    */
   issuers: readonly JwksIssuerConfig[] | JwksIssuerResolver;
   /**
-   * How many issuers are kept that a function as `issuers` returned, and of which a token was
-   * verified. Tokens that were not verified cannot evict them. A whole number from 1.
+   * The largest number of issuers that are kept, if `issuers` is a function. Beyond it, the one
+   * whose token was verified the longest time ago is dropped; an issuer without a verified token is
+   * dropped first. They also share 256 MiB, at about 2 kB for each issuer and key. A whole number
+   * from 1 to 1,000,000.
    *
    * @default 10_000
    */
   maxIssuers?: number;
+  /**
+   * How long what a function for `issuers` returned is used. It is called again in the background
+   * before that; while it fails, its last result stays in use. `JwksService.forgetIssuer` drops a
+   * result at once. Milliseconds or `'5m'`, longer than 0.
+   *
+   * @default '5m'
+   */
+  issuersTtl?: Duration;
   /** For each issuer that names none itself; see {@link JwksIssuerOptions.audience}. */
   audience?: string | readonly string[] | false;
   issuer?: never;

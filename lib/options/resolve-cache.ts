@@ -1,7 +1,7 @@
 import type { JwksStore } from '../cache/jwk-set-store.js';
 import { parseDuration } from '../core/clock.js';
 import type { JwksCacheOptions, JwksRefetchLimitOptions } from './cache-options.js';
-import { DEFAULTS } from './defaults.js';
+import { DEFAULTS, RESOLVER_DEFAULTS } from './defaults.js';
 import type { OptionReader } from './option-reader.js';
 
 /** Durations in milliseconds. @internal */
@@ -14,6 +14,7 @@ export interface ResolvedCache {
   readonly respectHeaders: boolean;
   readonly refreshAhead: number;
   readonly staleIfError: number;
+  readonly maxKeys: number;
   readonly prefix: string;
   readonly integrityKey: string | undefined;
 }
@@ -32,12 +33,13 @@ const NAMES: readonly (keyof JwksCacheOptions)[] = [
   'respectHeaders',
   'refreshAhead',
   'staleIfError',
+  'maxKeys',
   'prefix',
   'integrityKey',
 ];
 
 /** @internal */
-export function resolveCache(parent: OptionReader): ResolvedCache {
+export function resolveCache(parent: OptionReader, isDynamic: boolean): ResolvedCache {
   const cache = parent.section('cache', NAMES);
   return {
     store: readStore(cache),
@@ -46,6 +48,7 @@ export function resolveCache(parent: OptionReader): ResolvedCache {
     respectHeaders: cache.boolean('respectHeaders', DEFAULTS.cache.respectHeaders),
     refreshAhead: readRefreshAhead(cache),
     staleIfError: cache.duration('staleIfError', parseDuration(DEFAULTS.cache.staleIfError), { orZero: true }),
+    maxKeys: cache.integer('maxKeys', isDynamic ? RESOLVER_DEFAULTS.maxKeys : DEFAULTS.cache.maxKeys, 1, 1_000),
     prefix: cache.text('prefix', DEFAULTS.cache.prefix, /^[^\p{Cc}]{0,128}$/u, 'text of at most 128 characters'),
     integrityKey: readIntegrityKey(cache),
   };

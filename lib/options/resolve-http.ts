@@ -3,7 +3,7 @@ import type { Dispatcher } from 'undici';
 import { parseDuration } from '../core/clock.js';
 import { safeText } from '../core/events.js';
 import type { HttpTransportSettings, JwksTlsOptions } from '../sources/http-dispatcher.js';
-import { DEFAULTS } from './defaults.js';
+import { DEFAULTS, RESOLVER_DEFAULTS } from './defaults.js';
 import type { JwksHttpOptions } from './http-options.js';
 import { OptionReader } from './option-reader.js';
 
@@ -12,13 +12,10 @@ export interface ResolvedHttp {
   readonly timeout: number;
   readonly deadline: number;
   readonly retries: number;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Headers | (() => Promise<Headers>);
   readonly maxResponseSize: number;
   readonly transport: HttpTransportSettings;
 }
-
-/** Issuers that a function returns are strangers: their sets are small, or they are no sets. */
-const MAX_SIZE_OF_RESOLVED = 131_072;
 
 const NAMES: readonly (keyof JwksHttpOptions)[] = [
   'timeout',
@@ -33,74 +30,83 @@ const NAMES: readonly (keyof JwksHttpOptions)[] = [
   'allowPrivateAddresses',
 ];
 
+type Headers = Readonly<Record<string, string>>;
+
 /**
- * @param tenants - whether a resolver function finds the issuers: the network is then closed to
- * them unless the options open it
+ * @param kind - how issuers are given. Headers and TLS are for one issuer: of several, each names
+ * its own. Beside a resolver function the network is closed unless the options open it.
  * @internal
  */
-export function resolveHttp(parent: OptionReader, tenants: boolean): ResolvedHttp {
+export function resolveHttp(parent: OptionReader, kind: 'one' | 'list' | 'function'): ResolvedHttp {
   const http = parent.section('http', NAMES);
+  const secret = ['headers', 'tls'].find((name) => http.has(name));
+  if (kind === 'function' && secret)
+    throw http.fault(secret, 'would go to every issuer that "issuers" returns: return it in the "http" of its issuer');
+  const { allowPrivateAddresses, maxResponseSize } = kind === 'function' ? RESOLVER_DEFAULTS : DEFAULTS.http;
+  const resolved = readHttp(http, {
+    timeout: parseDuration(DEFAULTS.http.timeout),
+    deadline: parseDuration(DEFAULTS.http.deadline),
+    retries: DEFAULTS.http.retries,
+    headers: {},
+    maxResponseSize,
+    transport: Object.assign(Object.create(null) as object, { allowPrivateAddresses }),
+  });
+  return kind === 'list' ? withoutSecrets(resolved) : resolved;
+}
+
+/** `undefined` where the issuer has none of its own. @internal */
+export function resolveIssuerHttp(parent: OptionReader, defaults: ResolvedHttp): ResolvedHttp | undefined {
+  return parent.has('http') ? readHttp(parent.section('http', NAMES), defaults) : undefined;
+}
+
+function withoutSecrets({ transport: { tls: _, ...transport }, ...http }: ResolvedHttp): ResolvedHttp {
+  return { ...http, headers: {}, transport: Object.assign(Object.create(null) as object, transport) };
+}
+
+function readHttp(http: OptionReader, defaults: ResolvedHttp): ResolvedHttp {
   return {
-    timeout: http.duration('timeout', parseDuration(DEFAULTS.http.timeout), { timer: true }),
-    deadline: http.duration('deadline', parseDuration(DEFAULTS.http.deadline), { timer: true }),
-    retries: http.integer('retries', DEFAULTS.http.retries, 0),
+    timeout: http.duration('timeout', defaults.timeout, { timer: true }),
+    deadline: http.duration('deadline', defaults.deadline, { timer: true }),
+    retries: http.integer('retries', defaults.retries, 0),
     headers: readHeaders(http),
-    maxResponseSize: http.integer('maxResponseSize', tenants ? MAX_SIZE_OF_RESOLVED : DEFAULTS.http.maxResponseSize, 1),
-    transport: readTransport(http, tenants),
+    maxResponseSize: http.integer('maxResponseSize', defaults.maxResponseSize, 1),
+    transport: readTransport(http, defaults.transport),
   };
 }
 
-/** What goes to one issuer alone. @internal */
-export interface ResolvedIssuerHttp {
-  readonly headers: Readonly<Record<string, string>> | undefined;
-  readonly tls: JwksTlsOptions | undefined;
-}
-
-/** @internal */
-export function resolveIssuerHttp(parent: OptionReader): ResolvedIssuerHttp {
-  const http = parent.section('http', ['headers', 'tls']);
-  return { headers: http.has('headers') ? readHeaders(http) : undefined, tls: readTls(http) };
-}
-
-/**
- * Credentials beside several issuers would go to the hosts of all of them, of a tenant too.
- *
- * @internal
- */
-export function assertNoSharedCredentials(parent: OptionReader): void {
-  const http = parent.section('http', NAMES);
-  const tls = http.has('tls') ? http.section('tls', TLS_NAMES) : undefined;
-  const shared = http.has('headers') ? 'headers' : ['cert', 'key'].some((name) => tls?.has(name)) ? 'tls' : undefined;
-  if (shared === undefined) return;
-  throw http.fault(shared, 'would be sent to every issuer: put it into "http" of the issuer that needs it');
-}
-
-function readTransport(http: OptionReader, tenants: boolean): HttpTransportSettings {
+function readTransport(http: OptionReader, defaults: HttpTransportSettings): HttpTransportSettings {
   http.excludes('fetch', ['tls', 'proxy', 'dispatcher'], 'a fetch function brings its own');
   http.excludes('dispatcher', ['tls', 'proxy'], 'a dispatcher brings its own');
-  const allowed = http.boolean('allowPrivateAddresses', tenants ? false : DEFAULTS.http.allowPrivateAddresses);
-  const connector = ['fetch', 'dispatcher'].find((name) => http.has(name));
-  if (!allowed && connector) {
-    const why = tenants ? 'for the issuers of a resolver function ' : '';
+  const own = CONNECTIONS.some((name) => http.has(name));
+  const allowPrivateAddresses = http.boolean('allowPrivateAddresses', defaults.allowPrivateAddresses);
+  const fetch = readFetch(http) ?? (own ? undefined : defaults.fetch);
+  const dispatcher = readDispatcher(http) ?? (own ? undefined : defaults.dispatcher);
+  if (!allowPrivateAddresses && (fetch || dispatcher)) {
+    const connector = fetch ? 'fetch' : 'dispatcher';
     throw http.fault(
       'allowPrivateAddresses',
-      `can't be false ${why}beside "http.${connector}", which connects on its own: set it to true`,
+      `can't be false beside "http.${connector}", which connects on its own (the default with a resolver function is false): set it to true`,
     );
   }
-  const fetch = http.get('fetch');
-  if (fetch !== undefined && typeof fetch !== 'function')
-    throw http.invalid('fetch', 'a function like the global fetch');
   const tls = readTls(http);
-  const proxy = readProxy(http);
-  const dispatcher = readDispatcher(http);
+  const proxy = readProxy(http) ?? defaults.proxy;
   // Without a prototype: an absent member must not be found on a polluted one.
   return Object.assign(Object.create(null) as object, {
-    allowPrivateAddresses: allowed,
-    ...(fetch !== undefined && { fetch: fetch as typeof globalThis.fetch }),
+    allowPrivateAddresses,
+    ...(fetch !== undefined && { fetch }),
     ...(tls && { tls }),
     ...(proxy !== undefined && { proxy }),
     ...(dispatcher && { dispatcher }),
   });
+}
+
+/** An issuer that has one of its own takes none of the module's. */
+const CONNECTIONS = ['fetch', 'dispatcher', 'tls', 'proxy'];
+
+function readFetch(http: OptionReader): typeof globalThis.fetch | undefined {
+  const fetch = http.get('fetch');
+  if (fetch === undefined || typeof fetch === 'function') return fetch as typeof globalThis.fetch | undefined;
+  throw http.invalid('fetch', 'a function like the global fetch');
 }
 
 function readDispatcher(http: OptionReader): Dispatcher | undefined {
@@ -164,10 +170,20 @@ const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
  */
 const OURS = /^(connection|content-length|expect|host|if-.+|keep-alive|te|trailer|transfer-encoding|upgrade)$/i;
 
-function readHeaders(http: OptionReader): Record<string, string> {
+function readHeaders(http: OptionReader): ResolvedHttp['headers'] {
   const headers = http.get('headers');
   if (headers === undefined) return {};
-  if (typeof headers !== 'object' || headers === null || Array.isArray(headers) || headers instanceof Headers) {
+  if (typeof headers !== 'function') return checkHeaders(http, headers);
+  return async () => checkHeaders(http, await (headers as () => unknown)());
+}
+
+function checkHeaders(http: OptionReader, headers: unknown): Headers {
+  if (
+    typeof headers !== 'object' ||
+    headers === null ||
+    Array.isArray(headers) ||
+    headers instanceof globalThis.Headers
+  ) {
     throw http.invalid('headers', 'an object of header names and values', true);
   }
   const entries = Object.entries(headers);
@@ -179,5 +195,5 @@ function readHeaders(http: OptionReader): Record<string, string> {
     if (!HEADER_VALUE.test(value))
       throw http.fault('headers', `has ${header}, whose value holds a character that headers can't`);
   }
-  return Object.fromEntries(entries) as Record<string, string>;
+  return Object.fromEntries(entries) as Headers;
 }

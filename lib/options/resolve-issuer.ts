@@ -8,7 +8,7 @@ import {
   type ResolvedRules,
   type ResolvedTokenOptions,
 } from './resolve-rules.js';
-import type { ResolvedIssuerHttp } from './resolve-http.js';
+import { resolveIssuerHttp, type ResolvedHttp } from './resolve-http.js';
 import { urlFault } from './urls.js';
 
 /** One place to have keys from. @internal */
@@ -30,8 +30,8 @@ export interface ResolvedIssuer {
   readonly validate: JwksTokenOptions['validate'];
   readonly scopesFrom: JwksTokenOptions['scopesFrom'];
   readonly allowInsecure: boolean;
-  /** Of an issuer among several. */
-  readonly http?: ResolvedIssuerHttp;
+  /** Absent: as for the module. */
+  readonly http?: ResolvedHttp | undefined;
 }
 
 /** @internal */
@@ -49,6 +49,7 @@ export const ISSUER_NAMES: readonly (keyof JwksIssuerOptions)[] = [
 export interface IssuerDefaults {
   readonly audience: readonly string[] | false | undefined;
   readonly tokens: ResolvedTokenOptions;
+  readonly http: ResolvedHttp;
 }
 
 /** @internal */
@@ -62,6 +63,7 @@ export function resolveIssuer(options: OptionReader, defaults?: IssuerDefaults):
     validate,
     scopesFrom,
     allowInsecure,
+    http: defaults && resolveIssuerHttp(options, defaults.http),
   };
 }
 

@@ -1,3 +1,4 @@
+import { parseDuration } from '../core/clock.js';
 import { JwksConfigurationError } from '../core/errors.js';
 import { DEFAULTS } from './defaults.js';
 import type { TokenExtractorRequest, UnguardedKind } from './jwks-options.js';
@@ -15,6 +16,10 @@ export interface ResolvedKeeping {
   readonly refetchLimit: ResolvedRefetchLimit;
   readonly http: ResolvedHttp;
   readonly tokenCache: ResolvedTokenCache;
+  /** Whether a resolver function finds the issuers. */
+  readonly isDynamic: boolean;
+  readonly maxIssuers: number;
+  readonly issuersTtl: number;
 }
 
 /** @internal */
@@ -39,6 +44,7 @@ const MODULE_NAMES = [
   ...ISSUER_NAMES,
   'issuers',
   'maxIssuers',
+  'issuersTtl',
   ...KEEPING_NAMES,
   'prefetch',
   'metrics',
@@ -71,10 +77,12 @@ export function resolveModuleOptions(given: unknown): ResolvedModule {
     );
   }
   const options = OptionReader.read(given, '', MODULE_NAMES);
-  const trust = resolveTrust(options);
+  const kind = typeof options.get('issuers') === 'function' ? 'function' : options.has('issuers') ? 'list' : 'one';
+  const keeping = resolveKeeping(options, kind);
+  const trust = resolveTrust(options, keeping.http);
   return {
     trust,
-    ...resolveKeeping(options, trust.kind === 'tenants'),
+    ...keeping,
     prefetch: readPrefetch(options, trust),
     metrics: resolveMetrics(options),
     allowUnguarded: new Set(options.list('allowUnguarded', isUnguardedKind, `a list of ${UNGUARDED_KINDS.join(', ')}`)),
@@ -87,14 +95,23 @@ export function resolveModuleOptions(given: unknown): ResolvedModule {
 /** The same for a client, which may leave out issuer and audience. @internal */
 export function resolveClientOptions(given: unknown): ResolvedClient {
   const options = OptionReader.read(given, '', [...CLIENT_NAMES, ...KEEPING_NAMES]);
-  return { issuer: resolveIssuer(options), ...resolveKeeping(options, false) };
+  return { issuer: resolveIssuer(options), ...resolveKeeping(options, 'one') };
 }
 
-function resolveKeeping(options: OptionReader, tenants: boolean): ResolvedKeeping {
+/** How issuers are given. */
+type IssuersKind = 'one' | 'list' | 'function';
+
+function resolveKeeping(options: OptionReader, kind: IssuersKind): ResolvedKeeping {
+  const isDynamic = kind === 'function';
+  for (const name of ['maxIssuers', 'issuersTtl'])
+    if (!isDynamic && options.has(name)) throw options.fault(name, 'needs a function for "issuers"');
   return {
-    cache: resolveCache(options),
+    isDynamic,
+    maxIssuers: options.integer('maxIssuers', DEFAULTS.maxIssuers, 1, 1_000_000),
+    issuersTtl: options.duration('issuersTtl', parseDuration(DEFAULTS.issuersTtl)),
+    cache: resolveCache(options, isDynamic),
     refetchLimit: resolveRefetchLimit(options),
-    http: resolveHttp(options, tenants),
+    http: resolveHttp(options, kind),
     tokenCache: resolveTokenCache(options),
   };
 }

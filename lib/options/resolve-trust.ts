@@ -1,5 +1,4 @@
 import { JwksConfigurationError } from '../core/errors.js';
-import { DEFAULTS } from './defaults.js';
 import type { JwksIssuerResolver } from './issuer-options.js';
 import { OptionReader } from './option-reader.js';
 import {
@@ -10,7 +9,7 @@ import {
   type IssuerDefaults,
   type ResolvedIssuer,
 } from './resolve-issuer.js';
-import { assertNoSharedCredentials, resolveIssuerHttp } from './resolve-http.js';
+import type { ResolvedHttp } from './resolve-http.js';
 import { readAudience, resolveTokenOptions } from './resolve-rules.js';
 
 /** Which issuers are trusted: one, some, or those that a function finds. @internal */
@@ -21,29 +20,21 @@ export type ResolvedTrust =
    * `undefined`: the function knows no such issuer. Rejects with what it throws, or with a
    * JwksConfigurationError.
    */
-  | {
-      readonly kind: 'tenants';
-      readonly resolve: (issuer: string) => Promise<ResolvedIssuer | undefined>;
-      readonly maxIssuers: number;
-    };
+  | { readonly kind: 'tenants'; readonly resolve: (issuer: string) => Promise<ResolvedIssuer | undefined> };
 
 /** @internal */
-export function resolveTrust(options: OptionReader): ResolvedTrust {
-  if (options.has('maxIssuers') && typeof options.get('issuers') !== 'function')
-    throw options.fault('maxIssuers', 'stands beside a function as "issuers" only');
+export function resolveTrust(options: OptionReader, http: ResolvedHttp): ResolvedTrust {
   if (!options.has('issuers')) {
     requireIssuer(options);
     requireAudience(options);
     return { kind: 'one', issuer: resolveIssuer(options) };
   }
   options.excludes('issuers', ['issuer', 'jwksUri', 'jwks', 'source', 'failover'], 'it goes into its members');
-  assertNoSharedCredentials(options);
-  const defaults = { audience: readAudience(options), tokens: resolveTokenOptions(options) };
+  const defaults = { audience: readAudience(options), tokens: resolveTokenOptions(options), http };
   if (options.mentions('audience')) requireAudience(options);
   if (typeof options.get('issuers') !== 'function') return { kind: 'list', issuers: readList(options, defaults) };
   const find = options.method<JwksIssuerResolver>('issuers', 'a function') as JwksIssuerResolver;
-  const maxIssuers = options.integer('maxIssuers', DEFAULTS.maxIssuers, 1);
-  return { kind: 'tenants', resolve: (issuer) => resolveTenant(issuer, find, defaults), maxIssuers };
+  return { kind: 'tenants', resolve: (issuer) => resolveTenant(issuer, find, defaults) };
 }
 
 function readList(options: OptionReader, defaults: IssuerDefaults): ResolvedIssuer[] {
@@ -75,5 +66,5 @@ function resolveEntry(given: unknown, prefix: string, defaults: IssuerDefaults):
   requireIssuer(options);
   if (options.get('issuer') === false) throw options.invalid('issuer', 'the exact "iss" of the tokens');
   requireAudience(options, defaults.audience);
-  return { ...resolveIssuer(options, defaults), http: resolveIssuerHttp(options) };
+  return resolveIssuer(options, defaults);
 }

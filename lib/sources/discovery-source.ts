@@ -1,4 +1,3 @@
-import { allowInsecureRequests, customFetch, discoveryRequest, processDiscoveryResponse } from 'oauth4webapi';
 import type { Clock } from '../core/clock.js';
 import { JwksConnectionError } from '../core/errors.js';
 import { safeText } from '../core/events.js';
@@ -104,10 +103,8 @@ export class DiscoverySource implements JwkSetSource {
     if (!usableUrl(issuer, allowInsecure))
       throw unusable(`The issuer ${describeUrl(issuer)} is not an https URL without credentials`);
     const refusals: string[] = [];
-    for (const algorithm of ['oidc', 'oauth2'] as const) {
-      const { url, answer } = await ask(new URL(issuer), algorithm, (url) =>
-        exchange.get({ url, headers: {}, signal }),
-      );
+    for (const url of discoveryUrls(issuer)) {
+      const answer = await exchange.get({ url, headers: {}, signal });
       if (answer.status === 200) return this.parseJwksUri(url, answer);
       const fault = statusFault(url, answer, this.clock.now());
       if (answer.status < 400 || fault.retryable) throw fault;
@@ -116,18 +113,13 @@ export class DiscoverySource implements JwkSetSource {
     throw unusable(refusals.join('; '));
   }
 
-  private async parseJwksUri(url: string, answer: HttpAnswer): Promise<string> {
+  private parseJwksUri(url: string, answer: HttpAnswer): string {
     const { issuer, allowInsecure } = this.settings;
     const { issuer: named, jwks_uri: jwksUri } = (parseJson(answer.body, url) ?? {}) as Record<string, unknown>;
-    // Character by character (OpenID Connect Discovery 1.0 section 4.3, RFC 8414 section 3.3):
-    // oauth4webapi compares normalized URLs.
-    if (typeof named === 'string' && named !== issuer) {
+    if (typeof named !== 'string') throw unusable(`${describeUrl(url)} is not the discovery document of an issuer`);
+    // Character by character (OpenID Connect Discovery 1.0 section 4.3, RFC 8414 section 3.3).
+    if (named !== issuer)
       throw unusable(`${describeUrl(url)} is of the issuer "${safeText(named)}", not of "${issuer}"`);
-    }
-    const response = new Response(new TextDecoder().decode(answer.body));
-    await processDiscoveryResponse(new URL(issuer), response).catch((cause: unknown) => {
-      throw unusable(`${describeUrl(url)} is not the discovery document of an issuer`, cause);
-    });
     const uri = usableUrl(jwksUri, allowInsecure);
     if (!uri)
       throw unusable(`${describeUrl(url)} has no jwks_uri with https (or http on loopback) and without credentials`);
@@ -135,22 +127,12 @@ export class DiscoverySource implements JwkSetSource {
   }
 }
 
-/**
- * oauth4webapi knows the URLs and the rules; the exchange itself is ours, because it is bounded.
- */
-async function ask(
-  issuer: URL,
-  algorithm: 'oidc' | 'oauth2',
-  get: (url: string) => Promise<HttpAnswer>,
-): Promise<{ url: string; answer: HttpAnswer }> {
-  let asked: { url: string; answer: HttpAnswer } | undefined;
-  const send = async (url: string) => {
-    asked = { url, answer: await get(url) };
-    return new Response();
-  };
-  // Whether http will do was judged before, by the rules of this package.
-  await discoveryRequest(issuer, { algorithm, [customFetch]: send, [allowInsecureRequests]: true });
-  return asked!;
+/** OpenID Connect Discovery 1.0 section 4, then RFC 8414 section 3.1. @internal */
+export function discoveryUrls(issuer: string): string[] {
+  const [oidc, oauth] = [new URL(issuer), new URL(issuer)];
+  oidc.pathname = `${oidc.pathname}/.well-known/openid-configuration`.replace(/\/\//, '/');
+  oauth.pathname = `/.well-known/oauth-authorization-server${oauth.pathname.replace(/\/$/, '')}`.replace(/\/\//, '/');
+  return [oidc.href, oauth.href];
 }
 
 function usableUrl(value: unknown, allowInsecure: boolean): string | undefined {
@@ -163,6 +145,6 @@ function usableUrl(value: unknown, allowInsecure: boolean): string | undefined {
   return secure ? url.href : undefined;
 }
 
-function unusable(message: string, cause?: unknown): JwksConnectionError {
-  return new JwksConnectionError(message, { retryable: false, ...(cause !== undefined && { cause }) });
+function unusable(message: string): JwksConnectionError {
+  return new JwksConnectionError(message, { retryable: false });
 }

@@ -7,8 +7,8 @@ import { connectionFault, describeUrl } from './source-faults.js';
 export interface ExchangeSettings {
   /** Milliseconds for connect, headers and body together. */
   readonly timeout: number;
-  /** Sent with every request. */
-  readonly headers: Readonly<Record<string, string>>;
+  /** Sent with every request; a function is called for each. */
+  readonly headers: Readonly<Record<string, string>> | (() => Promise<Readonly<Record<string, string>>>);
   /** Bytes of the body after decompression. */
   readonly maxResponseSize: number;
 }
@@ -78,8 +78,8 @@ export class HttpExchange {
     const sentAt = this.clock.now();
     const start = this.clock.monotonic();
     const sent = new Headers({ accept: 'application/jwk-set+json, application/json' });
-    for (const [name, value] of [...Object.entries(this.settings.headers), ...Object.entries(headers)])
-      sent.set(name, value);
+    const own = typeof this.settings.headers === 'function' ? await this.settings.headers() : this.settings.headers;
+    for (const [name, value] of [...Object.entries(own), ...Object.entries(headers)]) sent.set(name, value);
     const response: unknown = await this.transport.fetch(url, {
       method: 'GET',
       headers: sent,

@@ -8,12 +8,6 @@ import { RejectionLog } from './rejection-log.js';
 /** What is used of Nest's Logger. @internal */
 export type EventLogger = Pick<Logger, 'error' | 'warn' | 'log' | 'debug'>;
 
-/** @internal */
-export interface LoggedEvents {
-  readonly sets: JwksEvents;
-  readonly rejected: JwksEvents;
-}
-
 /** How long the same kind of trouble with the same issuer is not told again, in milliseconds. */
 const QUIET_FOR = 60_000;
 /** As many issuers as a module remembers, with a few kinds of trouble each. */
@@ -27,10 +21,12 @@ const MAX_TROUBLES = 4_000;
  *
  * @internal
  */
-export function logEvents({ sets, rejected }: LoggedEvents, clock: Clock, logger: EventLogger): () => void {
+export function logEvents(events: JwksEvents, clock: Clock, logger: EventLogger): () => void {
   const log = new EventLog(clock, logger);
-  const ends = [sets.subscribe((event) => log.report(event)), rejected.subscribe((event) => log.rejected(event))];
-  return () => ends.forEach((end) => end());
+  return events.subscribe(
+    (event) => (event.type === 'token.rejected' ? log.rejected(event) : log.report(event)),
+    (type) => type !== 'token.verified',
+  );
 }
 
 function isDebugging(): boolean {
@@ -89,9 +85,9 @@ class EventLog {
     }
   }
 
-  rejected(event: JwksEvent): void {
-    // An outage is told by the failed load.
-    if (event.type !== 'token.rejected' || event.code.startsWith('jwks_')) return;
+  rejected(event: Extract<JwksEvent, { type: 'token.rejected' }>): void {
+    // An outage is logged with the failed load.
+    if (event.code.startsWith('jwks_')) return;
     const due = this.rejections.add(event, this.clock.monotonic(), isDebugging());
     if (due) this.logger[due.level](due.line);
   }

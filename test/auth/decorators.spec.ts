@@ -8,7 +8,7 @@ import { bindToRequest } from '../../lib/auth/invocation.js';
 import { routeMetadataOf } from '../../lib/auth/route-metadata.js';
 import { verifyOptionsOf, type AuthenticatedOptions } from '../../lib/auth/route-options.js';
 import type { Authentication } from '../../lib/auth/verification.js';
-import { isFrozen } from '../../lib/client/fixed-options.js';
+import { isFrozen } from '../../lib/options/frozen-options.js';
 import { JwksConfigurationError } from '../../lib/core/errors.js';
 import { contextOf, httpRequest } from './support/contexts.js';
 

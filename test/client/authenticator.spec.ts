@@ -22,21 +22,21 @@ function jwksWith(options: Partial<JwksModuleOptions> = {}, clock?: ManualClock)
 
 /** What is thrown at once counts as a rejection. */
 async function authenticated(jwks: JwksService): Promise<unknown> {
-  return jwks.authenticate(good);
+  return jwks.authenticate({ token: good });
 }
 
 describe('validate', () => {
   it('makes the user, and gets the verified token', async () => {
     const validate = vi.fn(async ({ claims }) => ({ name: claims.sub as string }));
     const jwks = jwksWith({ validate });
-    const { token, user } = await jwks.authenticate(good);
+    const { token, user } = await jwks.authenticate({ token: good });
     expect(user).toEqual({ name: 'alice' });
     expect(validate.mock.calls).toEqual([[token]]);
     expect(token.claims).toEqual(claims);
   });
 
   it.each([undefined, async () => undefined, () => undefined])('leaves the token as the user: %s', async (validate) => {
-    const { token, user } = await jwksWith(validate && { validate }).authenticate(good);
+    const { token, user } = await jwksWith(validate && { validate }).authenticate({ token: good });
     expect(user).toBe(token);
   });
 
@@ -67,7 +67,7 @@ describe('validate', () => {
     const validate = vi.fn(() => true);
     const jwks = jwksWith({ validate });
     await jwks.verify(good);
-    await jwks.authenticate(good);
+    await jwks.authenticate({ token: good });
     await faultOf(jwks.verify(await signToken(key, { ...claims, aud: 'other' })));
     expect(validate).toHaveBeenCalledTimes(2);
   });
@@ -75,6 +75,19 @@ describe('validate', () => {
   it('refuses what a client verifies, too', async () => {
     const client = clientOf({ issuer: ISSUER, audience: false, jwks: jwksOf(key), validate: () => false });
     expect(await faultOf(client.verify(good))).toMatchObject({ code: 'token_refused' });
+  });
+});
+
+describe('the sender constraint', () => {
+  it('I15: `cnf` is refused whatever it holds, also of a token that is remembered', async () => {
+    const validate = vi.fn();
+    const jwks = jwksWith({ validate });
+    for (const cnf of [{ jkt: 'x' }, { 'x5t#S256': 'x' }, {}, null, '', false, 0]) {
+      const bound = await signToken(key, { ...claims, cnf });
+      for (let time = 0; time < 3; time += 1)
+        expect(await faultOf(jwks.verify(bound))).toMatchObject({ code: 'claim_invalid', claim: 'cnf' });
+    }
+    expect(validate).not.toHaveBeenCalled();
   });
 });
 

@@ -37,7 +37,6 @@ export class Side {
   private readonly service: JwksService;
   private readonly remixed: Record<string, unknown> = {};
   private readonly answers: VerifiedToken[] = [];
-  /** Each brings some of the tokens. */
   private turn = 0;
   private begun = 0;
   private outcomes: Outcome[] = [];
@@ -189,7 +188,7 @@ export class Side {
       this.answers.push(verified);
       return toldOfToken(verified);
     }
-    const authentication = await this.service.authenticate(token, options);
+    const authentication = await this.service.authenticate({ token, options });
     this.answers.push(authentication.token);
     return toldOfAuthentication(authentication);
   }
@@ -226,7 +225,7 @@ export class Side {
       asked: asked.map((each) => JSON.stringify(each)).sort(),
       events: toldOfEvents(events),
       requests,
-      status: this.service.status(),
+      status: this.service.status().sort((a, b) => (a.issuer ?? '').localeCompare(b.issuer ?? '')),
       timers: clock.pending,
       now: [clock.now(), clock.monotonic()],
     };

@@ -119,13 +119,13 @@ describe('a token that comes again', () => {
     let answer: unknown = { name: 'alice' };
     const validate = vi.fn(() => answer);
     const { jwks, codeOf } = rig({ validate });
-    expect((await jwks.authenticate(good)).user).toEqual({ name: 'alice' });
+    expect((await jwks.authenticate({ token: good })).user).toEqual({ name: 'alice' });
     answer = { name: 'alice', since: 2 };
-    expect((await jwks.authenticate(good)).user).toEqual({ name: 'alice', since: 2 });
+    expect((await jwks.authenticate({ token: good })).user).toEqual({ name: 'alice', since: 2 });
     answer = null;
     expect(await codeOf(good)).toBe('token_refused');
     answer = undefined;
-    const { token: auth, user } = await jwks.authenticate(good);
+    const { token: auth, user } = await jwks.authenticate({ token: good });
     expect(user).toBe(auth);
     expect(validate).toHaveBeenCalledTimes(4);
   });
@@ -431,10 +431,15 @@ describe('what is kept', () => {
 
   it('goes with its issuer, where a resolver’s issuer was dropped and came back', async () => {
     const keys = new Map<string, TestKey>();
-    const issuers = (issuer: string) => ({ issuer, jwks: jwksOf(keys.get(issuer) ?? key) });
-    const jwks = serviceOf({ issuers, audience: false, maxIssuers: 1 } as JwksModuleOptions, new ManualClock());
-    const other = await signToken(key, { ...claims, iss: 'https://other' });
-    const fill = () => jwks.verify(other);
+    const issuers = (issuer: string) => ({
+      issuer,
+      jwks: jwksOf(issuer === ISSUER ? (keys.get(issuer) ?? key) : successor),
+    });
+    const jwks = serviceOf({ issuers, audience: false, maxIssuers: 1_000 } as JwksModuleOptions, new ManualClock());
+    const fill = async () => {
+      for (let index = 0; index < 1_000; index += 1) await jwks.client(`https://t${index}`).getJwkSet();
+      await new Promise(setImmediate);
+    };
     await jwks.verify(good);
     await fill();
     const checks = countChecks();

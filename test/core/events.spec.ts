@@ -1,28 +1,36 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { JwksEvents, safeText, type JwksEvent } from '../../lib/core/events.js';
+import { isSetEvent, JwksEvents, safeText, type JwksEvent } from '../../lib/core/events.js';
 
 const event: JwksEvent = { type: 'set.unchanged', duration: 1 };
 
 describe('JwksEvents', () => {
-  it('tells whether anybody listens', () => {
+  it('wants the types that a listener wants, until its subscription ends', () => {
     const events = new JwksEvents();
-    expect(events.observed).toBe(false);
-    const end = events.subscribe(() => undefined);
-    expect(events.observed).toBe(true);
+    const received: JwksEvent[] = [];
+    expect(events.wants('set.unchanged')).toBe(false);
+    const end = events.subscribe((each) => received.push(each), isSetEvent);
+    expect([events.observed, events.wants('set.unchanged'), events.wants('token.verified')]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    events.emit({ type: 'token.verified', duration: 1 });
+    events.emit(event);
+    expect(received).toEqual([event]);
     end();
-    expect(events.observed).toBe(false);
+    expect([events.observed, events.wants('set.unchanged')]).toEqual([false, false]);
   });
 
-  it('reaches every listener although one throws, and the caller never notices', () => {
+  it('reaches every listener although one throws, without an error for the caller', () => {
     const events = new JwksEvents();
-    const heard: JwksEvent[] = [];
+    const received: JwksEvent[] = [];
     events.subscribe(() => {
       throw new Error('broken listener');
     });
-    events.subscribe((told) => heard.push(told));
+    events.subscribe((each) => received.push(each));
     expect(() => events.emit(event)).not.toThrow();
-    expect(heard).toEqual([event]);
+    expect(received).toEqual([event]);
   });
 });
 

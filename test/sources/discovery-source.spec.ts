@@ -1,6 +1,7 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { SourceError } from '../../lib/core/errors.js';
-import { DiscoverySource, type DiscoverySourceSettings } from '../../lib/sources/discovery-source.js';
+import { allowInsecureRequests, customFetch, discoveryRequest } from 'oauth4webapi';
+import { discoveryUrls, DiscoverySource, type DiscoverySourceSettings } from '../../lib/sources/discovery-source.js';
 import { createTransport } from '../../lib/sources/http-dispatcher.js';
 import type { LoadRequest } from '../../lib/sources/jwk-set-source.js';
 import { ScriptedServer } from '../support/http-server.js';
@@ -357,5 +358,29 @@ describe('the set of an issuer', () => {
     const source = discovery();
     await fault(source.load(requestWith()));
     expect(await kidsOf(source)).toEqual([key.kid]);
+  });
+});
+
+describe('discoveryUrls', () => {
+  it.each([
+    'https://id.example.com',
+    'https://id.example.com/',
+    'https://id.example.com/realms/a',
+    'https://id.example.com/realms/a/',
+    'https://id.example.com:8443/a%20b/c',
+    'http://127.0.0.1:3000/tenant',
+  ])('are those of oauth4webapi for %s', async (issuer) => {
+    const asked: string[] = [];
+    for (const algorithm of ['oidc', 'oauth2'] as const) {
+      await discoveryRequest(new URL(issuer), {
+        algorithm,
+        [allowInsecureRequests]: true,
+        [customFetch]: async (url) => {
+          asked.push(url);
+          return new Response();
+        },
+      });
+    }
+    expect(discoveryUrls(issuer)).toEqual(asked);
   });
 });

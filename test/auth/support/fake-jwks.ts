@@ -34,7 +34,7 @@ export class FakeJwks {
     return this;
   }
 
-  authenticate(token: string, options: unknown): unknown {
+  authenticate({ token, options }: { token: string; options: unknown }): unknown {
     this.asked.push([token, options]);
     return (this.known.get(token) ?? (() => Promise.reject(new InvalidSignatureError())))();
   }

@@ -1,4 +1,4 @@
-import type { JwksVerifyOptions } from '../options/verify-options.js';
+import type { JwksVerifyOptions } from './verify-options.js';
 
 /** Options of `verify` that never change: what is resolved from them is kept. @internal */
 export type FrozenOptions = Readonly<Pick<JwksVerifyOptions, 'issuer' | 'audience'>>;

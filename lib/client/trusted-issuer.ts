@@ -1,11 +1,12 @@
 import type { JwkSetCounters, KeyLookup, KeyLookupStatus } from '../cache/key-lookup.js';
 import { JwksConfigurationError, UntrustedIssuerError } from '../core/errors.js';
+import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
 import type { ResolvedIssuer } from '../options/resolve-issuer.js';
 import { resolveVerifyOptions, type JwksVerifyOptions } from '../options/verify-options.js';
-import type { JwkSetSource } from '../sources/jwk-set-source.js';
 import type { TokenRules } from '../tokens/claims.js';
 import type { TokenVerifier } from '../tokens/token-verifier.js';
-import { isFrozen } from './fixed-options.js';
+import { isFrozen } from '../options/frozen-options.js';
+import type { SharedKeys } from './shared-keys.js';
 import { TokenTally, type JwksTokenCounters } from './token-tally.js';
 
 /**
@@ -20,12 +21,12 @@ export interface JwksStatus extends KeyLookupStatus {
   readonly tokens: JwksTokenCounters;
 }
 
-/** @internal */
-export interface IssuerParts {
-  readonly keys: KeyLookup;
-  readonly verifier: TokenVerifier;
-  /** The sources that the issuer closes. */
-  readonly sources: readonly Pick<JwkSetSource, 'close'>[];
+/** Learns of the use of an issuer. @internal */
+export interface IssuerWatcher {
+  /** A token was verified. */
+  verified(): void;
+  /** No work with the issuer is under way any more. */
+  idle(): void;
 }
 
 /**
@@ -44,20 +45,22 @@ interface CallRules {
 export class TrustedIssuer {
   readonly keys: KeyLookup;
   readonly verifier: TokenVerifier;
-  readonly tally = new TokenTally();
+  watcher: IssuerWatcher | undefined;
   /** The rules without options: those of nearly every token. */
   private defaultRules: TokenRules | undefined;
   /** Those with options that never change: the ones of routes. */
   private readonly frozen = new WeakMap<JwksVerifyOptions, CallRules>();
   private users = 0;
   private isRetired = false;
+  private isClosed = false;
 
   constructor(
     readonly settings: ResolvedIssuer,
-    private readonly parts: IssuerParts,
+    readonly shared: SharedKeys,
+    readonly tally = new TokenTally(),
   ) {
-    this.keys = parts.keys;
-    this.verifier = parts.verifier;
+    this.keys = shared.keys;
+    this.verifier = shared.verifier;
   }
 
   /** What events and status call it. */
@@ -81,6 +84,15 @@ export class TrustedIssuer {
     return rules;
   }
 
+  /** The same; `undefined` where the options leave no rules for this issuer. */
+  rulesIfAny(iss: string | undefined, options: JwksVerifyOptions | undefined): TokenRules | undefined {
+    try {
+      return this.rulesFor(iss, options);
+    } catch {
+      return undefined;
+    }
+  }
+
   private callRulesOf(iss: string | undefined, options: JwksVerifyOptions | undefined): CallRules {
     this.requireIssuerAndAudience(options);
     const { issuers, audience = false, rules } = resolveVerifyOptions(options, this.settings);
@@ -99,31 +111,62 @@ export class TrustedIssuer {
     };
   }
 
-  /**
-   * Every use stands between `enter` and `leave`, so that nothing is closed in the middle of it.
-   */
-  enter(): void {
+  /** Runs `work`, and keeps the issuer open until it is done. */
+  use<T>(work: () => MaybePromise<T>): MaybePromise<T> {
     this.users += 1;
+    let outcome: MaybePromise<T>;
+    try {
+      outcome = work();
+    } catch (error) {
+      this.leave();
+      throw error;
+    }
+    if (isPromise(outcome)) return this.settle(outcome);
+    this.leave();
+    return outcome;
   }
 
-  leave(): void {
-    this.users -= 1;
-    if (this.isRetired && this.users === 0) void this.close();
-  }
-
-  /** Closes it once nobody uses it. Returns its counters. */
-  retire(): JwkSetCounters {
+  /**
+   * Closes it once it is not in use. Returns the counters of its set, unless another issuer goes on
+   * with that.
+   */
+  retire(): JwkSetCounters | undefined {
     this.isRetired = true;
-    const { counters } = this.keys.status();
-    if (this.users === 0) void this.close();
+    const counters = this.shared.users > 1 ? undefined : this.keys.status().counters;
+    // Not at once: a caller that was just given this issuer begins to use it within this turn.
+    setImmediate(() => this.closeIfIdle());
     return counters;
+  }
+
+  /** Takes `retire` back, while it is in use. */
+  revive(): void {
+    this.isRetired = false;
   }
 
   /** Ends the fetch under way; later look-ups reject. */
   async close(): Promise<void> {
-    this.keys.close();
-    // A custom source may fail in this too, and no caller is left to hear of it.
-    await Promise.allSettled(this.parts.sources.map(async (source) => source.close?.()));
+    if (this.isClosed) return;
+    this.isClosed = true;
+    await this.shared.release();
+  }
+
+  private async settle<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } finally {
+      this.leave();
+    }
+  }
+
+  private leave(): void {
+    this.users -= 1;
+    if (this.users > 0) return;
+    this.watcher?.idle();
+    this.closeIfIdle();
+  }
+
+  private closeIfIdle(): void {
+    if (this.isRetired && this.users === 0) void this.close();
   }
 }
 
