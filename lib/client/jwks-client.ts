@@ -32,8 +32,6 @@ export interface ServedJwkSet {
 /**
  * What the service of a module and a client have in common: tokens and keys of one issuer, or of
  * the only one.
- *
- * @internal
  */
 export abstract class JwksAccess {
   /** What happens, as plain data. Nothing is observed without a subscriber. */

@@ -55,7 +55,7 @@ export interface TokenExtractorRequest {
   readonly context?: unknown;
 }
 
-/** A kind of method that Nest does not guard. @internal */
+/** A kind of method that Nest does not guard. */
 export type UnguardedKind = 'gateways' | 'microservices' | 'resolvers' | 'providers';
 
 /** What holds for the module as a whole. @publicApi */

@@ -244,23 +244,23 @@ describe('tokens that nobody signed', () => {
 });
 
 describe('issuers in numbers', () => {
-  it('10,000 that come in one tick are all served', async () => {
+  it('3,000 that come in one tick are all served', async () => {
     const { jwks, state } = await fleetOf();
     const tokens = await Promise.all(
-      Array.from({ length: 10_000 }, (_, index) => resolveBearerToken(`https://t${index}`)),
+      Array.from({ length: 3_000 }, (_, index) => resolveBearerToken(`https://t${index}`)),
     );
     await Promise.all(tokens.map((token) => jwks.verify(token)));
-    expect(state).toMatchObject({ lookups: 10_000, fetches: 10_000 });
-  }, 60_000);
+    expect(state).toMatchObject({ lookups: 3_000, fetches: 3_000 });
+  });
 
-  it('5,000 in rounds cost one fetch each', async () => {
+  it('1,000 in rounds cost one fetch each', async () => {
     const { jwks, state } = await fleetOf();
     const tokens = await Promise.all(
-      Array.from({ length: 5_000 }, (_, index) => resolveBearerToken(`https://t${index}`)),
+      Array.from({ length: 1_000 }, (_, index) => resolveBearerToken(`https://t${index}`)),
     );
     for (let round = 0; round < 3; round += 1) for (const token of tokens) await jwks.verify(token);
-    expect(state).toMatchObject({ lookups: 5_000, fetches: 5_000 });
-  }, 60_000);
+    expect(state).toMatchObject({ lookups: 1_000, fetches: 1_000 });
+  });
 
   it('1,000 with one `jwksUri` share one set', async () => {
     const server = await startServer();

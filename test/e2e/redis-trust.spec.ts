@@ -50,7 +50,7 @@ describe.runIf(redisAvailable()).concurrent('What stands in Redis', { timeout: 3
       await member.verify(token);
       expect(member.counters.fetches).toBe(0);
     };
-    await scene.restart(trusting, { cache: { integrityKey: undefined } });
+    await scene.restart(trusting, { cache: { integrityKey: false } });
   });
 
   it('is overwritten where it is wrong', async () => {
@@ -67,9 +67,9 @@ describe.runIf(redisAvailable()).concurrent('What stands in Redis', { timeout: 3
     });
   });
 
-  it.each([
+  it.each<[string, string | false]>([
     ['with an HMAC of the same secret', INTEGRITY_KEY],
-    ['without any', undefined],
+    ['without any', false],
   ])('does not accept a valid entry of another issuer %s', async (_, integrityKey) => {
     await using scene = await RedisScene.start();
     await using other = await TestIssuer.start({ audience: 'orders-api' });

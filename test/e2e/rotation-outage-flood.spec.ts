@@ -70,8 +70,10 @@ describe('A flood of tokens with invented kids', { timeout: 30_000 }, () => {
     const expected = mode === 'works' ? [refusal, 'jwks_unavailable'] : [refusal];
     expect([...codes].sort()).toEqual(expected.sort());
     expect(issuer.jwksRequests).toBeGreaterThan(0);
-    expect(issuer.jwksRequests).toBeLessThanOrEqual(3);
-    expect(site.counters.fetches).toBeLessThanOrEqual(1 + 3);
+    // A failed refetch costs nothing of the limit, but there is at most one a second.
+    const most = mode === 'works' ? 4 : 12;
+    expect(issuer.jwksRequests).toBeLessThanOrEqual(most);
+    expect(site.counters.fetches).toBeLessThanOrEqual(1 + most);
     expect(traffic.failures).toEqual([]);
     expect(traffic.answered).toBeGreaterThan(10);
     expect(grown).toBeLessThan(2 * MEGABYTE);

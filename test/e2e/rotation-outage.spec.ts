@@ -102,12 +102,14 @@ describe.concurrent('An application under constant traffic', { timeout: 60 * SEC
     await using site = await Site.start({ http: HASTY }, failing);
     const { issuer } = site;
     const token = await issuer.sign();
+    const startedAt = performance.now();
     for (let count = 0; count < 100; count += 1) {
       const { status, headers, body } = await site.call(token);
       expect({ status, body }).toMatchObject({ status: 503, body: { code: 'jwks_unavailable' } });
       expect(Number(headers['retry-after'])).toBeGreaterThan(0);
     }
-    expect(issuer.jwksRequests).toBe(1);
+    // The next attempt is two seconds away, as the issuer asks for more.
+    expect(issuer.jwksRequests).toBeLessThanOrEqual(1 + (performance.now() - startedAt) / (2 * SECOND));
   });
 
   it('serves from the first place while it may, then from the next one, and comes back', async () => {
