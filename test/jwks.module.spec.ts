@@ -298,7 +298,7 @@ describe('logs', () => {
     await faultOf(jwks.verify(`${token.slice(0, -8)}AAAAAAAA`));
     const text = lines.join('\n');
     expect(text).toContain(`Keys of "${issuer.issuer}" could not be loaded`);
-    expect(text).toContain(`Keys of "${issuer.issuer}" can be had again`);
+    expect(text).toContain(`Keys of "${issuer.issuer}" are available again`);
     expect(text).toContain('1 signature_invalid: ');
     expect(text).not.toContain(token.split('.')[1]);
   });

@@ -16,7 +16,7 @@ export const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
 const npmCommand = process.env.npm_execpath ? [process.execPath, process.env.npm_execpath] : ['npm'];
 
 /**
- * Runs to the end and answers with status and output; `{ show: true }` lets the output through as
+ * Runs to the end and returns status and output; `{ show: true }` lets the output through as
  * it comes.
  */
 export function run(command, args, { show = false, ...options } = {}) {

@@ -11,7 +11,7 @@ interface Counts {
 /**
  * Ends the output with `N passed, N failed`, after everything else that vitest prints (the coverage
  * table too). What keeps tests from running at all counts as failed: a file that cannot be loaded,
- * a hook that throws, an error nobody caught, a test that never ended.
+ * a hook that throws, an uncaught error, a test that never ended.
  */
 export default class SummaryReporter implements Reporter {
   private counts: Counts = { passed: 0, failed: 0, skipped: 0 };

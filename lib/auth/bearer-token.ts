@@ -27,7 +27,7 @@ const LONG_AND_HARMLESS = /^\S{1,64}[ \t]{1,8}\S+$/;
  * - `Bearer` with characters that no token has is a `MalformedTokenError`, here or once the token
  *   is verified: the client meant to authenticate.
  * - `Bearer a b` and `Bearer a, Bearer b` (two headers that a proxy joined) are an
- *   `AmbiguousTokenError`: nobody may guess which one counts.
+ *   `AmbiguousTokenError`: guessing which one counts is not safe.
  *
  * @internal
  */
@@ -48,7 +48,7 @@ export function parseAuthorization(value: string): string | undefined {
 
 /**
  * Asked so, since the runtime looks for one character in many at a time; the token's own characters
- * are judged with the token.
+ * are checked with the token.
  */
 function isSingle(credential: string): boolean {
   return !credential.includes(' ') && !credential.includes(',') && !credential.includes('\t');

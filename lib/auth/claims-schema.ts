@@ -13,7 +13,7 @@ import type { AttachedAuthentication } from './verification.js';
  */
 export type ClaimsSchema = StandardSchemaV1 | Type<object>;
 
-/** Answers with what fits, or rejects with an `InvalidClaimError`. @internal */
+/** Returns what fits, or rejects with an `InvalidClaimError`. @internal */
 export type ClaimsCheck = (value: unknown) => Promise<unknown>;
 
 /** The claims as `check` makes them, or rejects with what the client gets. @internal */
@@ -30,7 +30,7 @@ export async function checkedClaims(
 }
 
 /**
- * Told from a pipe first by `~standard`: the schemas of zod have a method `transform`, which makes
+ * Distinguished from a pipe by `~standard` first: the schemas of zod have a method `transform`, which makes
  * pipes of them in the eyes of Nest.
  *
  * @internal
@@ -70,7 +70,7 @@ function classCheck(type: Type<object>, claim: string | undefined): ClaimsCheck 
 }
 
 /**
- * What a schema throws says that it cannot judge these claims: they are refused, as where a
+ * A schema that throws cannot check these claims: they are rejected, as where a
  * predicate throws.
  */
 async function attempt<T>(check: () => T | Promise<T>, claim: string | undefined): Promise<T> {

@@ -22,7 +22,7 @@ type Pipe = Type<PipeTransform> | PipeTransform;
  * handler it takes the place of what its class has, options and `@Public()` alike, as a whole.
  * Throws `JwksConfigurationError` for options that cannot work.
  *
- * Answers 401, 403 or, while keys cannot be had, 503 (RFC 6750 section 3.1).
+ * Responds with 401, 403 or, while keys are unavailable, 503 (RFC 6750 section 3.1).
  *
  * @publicApi
  */
@@ -80,7 +80,7 @@ export const Claims: ClaimsDecorator = (...args: unknown[]): ParameterDecorator 
 };
 
 /**
- * The access token as it came, once verified; `undefined` where the request was let in without.
+ * The access token as it came, once verified; `undefined` if the request was accepted without one.
  *
  * @publicApi
  */

@@ -52,7 +52,7 @@ export class JwksAuthGuard implements CanActivate {
    */
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     // Nest builds this class once for each module that uses it; two instances of a subclass may
-    // well be told different things.
+    // well be configured differently.
     const kind = this.constructor === JwksAuthGuard ? this.jwks : this;
     const state = stateOf(context);
     return state.decisionOf(kind) ?? state.ran(kind, this.run(context));
@@ -232,7 +232,7 @@ export class JwksAuthGuard implements CanActivate {
   }
 
   /**
-   * Tells the service of a refusal that it had no part in; those of `verify` it has told already.
+   * Reports a rejection that the service does not know of; it reports those of `verify` itself.
    */
   private reported<E>(error: E, authentication?: Authentication): E {
     if (error instanceof TokenError) this.jwks.report(error, authentication?.token.issuer);

@@ -23,13 +23,13 @@ export interface PassportActions {
 const PassportStrategy = Strategy as unknown as new () => PassportActions;
 
 /**
- * The Passport strategy `jwks`: `AuthGuard('jwks')` lets in and refuses what `@Authenticated()`
+ * The Passport strategy `jwks`: `AuthGuard('jwks')` accepts and rejects what `@Authenticated()`
  * does, with the same answers, and puts the same on the request: `user`, and `auth` for `@Claims`.
  *
  * A request without a token, or with a bad one, fails in Passport's sense: in `AuthGuard(['jwks',
- * 'api-key'])` the next strategy has its turn, and where all fail `AuthGuard` answers with an
+ * 'api-key'])` the next strategy has its turn, and where all fail `AuthGuard` throws an
  * `UnauthorizedException` of its own. `handleRequest` of a subclass gets the fault as `info`. Keys
- * that cannot be had, and an `HttpException` that `validate` throws, are errors and end the chain.
+ * that are unavailable, and an `HttpException` that `validate` throws, are errors and end the chain.
  *
  * Passport's strategies are global to the process, and the last of a name wins: where two
  * applications with different issuers live in one process, use `@Authenticated()`, which knows its

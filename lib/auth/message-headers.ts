@@ -19,7 +19,7 @@ export function messageRequest(data: unknown, context: unknown): object {
 }
 
 /**
- * The values of `Authorization` that came with a message, told by the shape of its context.
+ * The values of `Authorization` that came with a message, found by the shape of its context.
  *
  * @internal
  */

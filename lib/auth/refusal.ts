@@ -66,7 +66,7 @@ const EXCEPTIONS = {
 const RETRY_AFTER = 5;
 
 /**
- * What a client is told of a fault; `undefined` where the fault is none of its business (bad
+ * The response to a client for an error; `undefined` for an error that is not the client's business (bad
  * options, an error of the application): that is thrown on, and answered with 500.
  *
  * @internal

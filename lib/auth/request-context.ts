@@ -10,7 +10,7 @@ import type { Authentication } from './verification.js';
  * The request behind an `ExecutionContext`: that which has the headers, and which `tokenFrom` gets.
  *
  * - HTTP: the request, of Express or Fastify.
- * - GraphQL, told by the shape of the arguments: the context object's `req` or `request`; for
+ * - GraphQL, recognized by the shape of the arguments: the context object's `req` or `request`; for
  *   graphql-ws `extra.request`, of that object or of the `req` that Nest's driver for Apollo makes
  *   of graphql-ws's context.
  * - WebSocket: socket.io's handshake; for `ws` the upgrade request, where the application or

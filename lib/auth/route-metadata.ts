@@ -12,7 +12,7 @@ export const PUBLIC = 'public';
 export type RouteMetadata = AuthenticatedOptions | typeof PUBLIC;
 
 /** What stands for a context without a class or a handler. */
-const NOBODY = {};
+const NOWHERE = {};
 /** A guard without a decorator asks for a token and nothing more. */
 const PLAIN = freezeRouteOptions({});
 
@@ -57,8 +57,8 @@ export function isPublic(context: ExecutionContext): boolean {
  * @internal
  */
 export function routeMetadataOf(context: ExecutionContext, reflector: Reflector): RouteMetadata {
-  const handler = context.getHandler() ?? NOBODY;
-  const controller = context.getClass() ?? NOBODY;
+  const handler = context.getHandler() ?? NOWHERE;
+  const controller = context.getClass() ?? NOWHERE;
   const controllers = remembered.get(handler) ?? new WeakMap<object, RouteMetadata>();
   const known = controllers.get(controller);
   if (known) return known;

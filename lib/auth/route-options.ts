@@ -6,7 +6,7 @@ import { freezeOptions, type FrozenOptions } from '../options/frozen-options.js'
 export type ClaimValue = string | number | boolean | null;
 
 /**
- * Judges a claim: the value of the claim (`undefined` where there is none) and all claims. Only
+ * Checks a claim: the value of the claim (`undefined` where there is none) and all claims. Only
  * `true` lets the request pass; what it throws refuses.
  *
  * @publicApi

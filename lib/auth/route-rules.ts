@@ -18,8 +18,8 @@ export function authorizeRoute(
   options: AuthenticatedOptions,
   scopesFrom?: ScopesFrom,
 ): MaybePromise<void> {
-  const judging = options.claims && checkRouteClaims(claims, Object.entries(options.claims));
-  if (isPromise(judging)) return judging.then(() => assertScopes(claims, options, scopesFrom));
+  const checking = options.claims && checkRouteClaims(claims, Object.entries(options.claims));
+  if (isPromise(checking)) return checking.then(() => assertScopes(claims, options, scopesFrom));
   assertScopes(claims, options, scopesFrom);
 }
 
@@ -74,7 +74,7 @@ function evaluateRule(
   }
 }
 
-/** What is merely truthy is no yes: the object that somebody meant to look into is. */
+/** Only `true` passes. A truthy object (a forgotten comparison) does not. */
 function assertTrue(verdict: unknown, name: string): void {
   if (verdict !== true) throw new InvalidClaimError(name);
 }

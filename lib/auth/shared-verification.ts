@@ -5,8 +5,8 @@ import type { Authentication } from './verification.js';
 import { requestStateOf } from './request-state.js';
 
 /**
- * Verifies a token once for each `scope` (a request, or one message of a WebSocket), whoever asks:
- * several guards of one route, the fields of one GraphQL query. Routes that name another issuer or
+ * Verifies a token once for each `scope` (a request, or one message of a WebSocket), for several
+ * guards of one route and for the fields of one GraphQL query. Routes that name another issuer or
  * audience do not share, nor does the service of another application.
  *
  * @internal

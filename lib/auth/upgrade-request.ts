@@ -12,7 +12,7 @@ const upgradeRequests = new WeakMap<object, unknown>();
 
 /**
  * Lets the guard see the upgrade request of the clients of `ws`, which keep nothing of it
- * themselves: `app.useWebSocketAdapter(withUpgradeRequest(new WsAdapter(app)))`. Answers with the
+ * themselves: `app.useWebSocketAdapter(withUpgradeRequest(new WsAdapter(app)))`. Returns the
  * adapter it was given. socket.io needs it not.
  *
  * @publicApi

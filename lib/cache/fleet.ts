@@ -38,7 +38,7 @@ export class StoreCoordinator {
   ) {}
 
   /**
-   * Takes a newer set from the store, if there is one; answers with it if it will do, which a fresh
+   * Takes a newer set from the store, if there is one; returns it if it will do, which a fresh
    * one does where nothing else is said.
    */
   async takeFromStore(signal: AbortSignal, satisfies?: (set: JwkSet) => boolean): Promise<JwkSet | undefined> {

@@ -58,7 +58,7 @@ export class JwkSetStore {
 
   /**
    * The entry, if there is a good one that was fetched later than `newerThan` (wall clock).
-   * `onLate` gets one that nobody waits for any more: at the start of a process its connection may
+   * `onLate` gets one that no caller waits for any more: at the start of a process its connection may
    * take longer than a request can wait, and during an outage there is nothing else to have. Never
    * rejects.
    */
@@ -92,12 +92,12 @@ export class JwkSetStore {
 
   /**
    * Whether this process should be the one that fetches. A store without compare-and-set can't
-   * promise that it is the only one: two that ask within one round trip may both be told so, which
+   * promise that it is the only one: two that ask within one round trip may both get this answer, which
    * costs a fetch and nothing else. True where the store does not answer. Never rejects.
    */
   async claim(duration: number): Promise<boolean> {
     const key = `${this.key}:claim`;
-    // Junk is nobody's claim: a store that lies must not keep anybody waiting.
+    // Junk is not a claim: a store that lies must not keep callers waiting.
     const isTaken = (currentSet: unknown) =>
       typeof currentSet === 'string' && CLAIMANT.test(currentSet) && currentSet !== this.claimant;
     if (isTaken(await this.call('get', () => this.cache.get(key)))) return false;

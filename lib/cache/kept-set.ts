@@ -102,7 +102,7 @@ export class StaleWhileRevalidate {
     else refresher.start({ trigger: 'refresh-due', reload: false });
   }
 
-  /** One that failed lately, or takes long, keeps nobody. */
+  /** A refresh that failed recently, or takes long, keeps no request waiting. */
   private isWorthWaiting(): boolean {
     const { backoff, clock, refresher } = this.parts;
     const { running } = refresher;

@@ -30,14 +30,14 @@ export interface KeyLookup {
   /**
    * The key for a token's header; synchronous where the held set has it. A miss causes one shared
    * refetch within the budget. Rejects with SigningKeyNotFoundError, or with a SourceError where no
-   * set can be had.
+   * set is available.
    */
   find(selector: KeySelector): SigningKey | Promise<SigningKey>;
   /** The same by kid alone. */
   findByKid(kid: string): SigningKey | Promise<SigningKey>;
   /**
    * `requested`: always one attempt, rejects when it fails. `bad-signature`, `unknown-kid`: one
-   * attempt within budget and backoff; answers with what is held where none is made or it fails.
+   * attempt within budget and backoff; returns the cached set if none is made or it fails.
    */
   refresh(request: RefreshRequest): Promise<JwkSet>;
   prefetch(): Promise<void>;

@@ -52,7 +52,7 @@ export class MissingKeyRefresh {
   /**
    * Waits until the held set answers the question, or the source has answered a reload that began
    * after it was asked: a flight already under way may bring what was published before. False where
-   * that could not be had. Never rejects.
+   * that is unavailable. Never rejects.
    */
   async refetch(question: Question): Promise<boolean> {
     const { refresher, currentSet } = this.parts;

@@ -175,7 +175,7 @@ export class Refresher {
   private recordFailure(fault: SourceError, trigger: RefreshCause, startedAt: number): SourceError {
     const { backoff, clock, coordinator, currentSet, reporter } = this.parts;
     backoff.failed(fault);
-    // Somebody took the keys away: that is no outage to bridge.
+    // The provider removed the keys: that is not an outage.
     if (!fault.allowsStale) currentSet.endStaleness();
     void coordinator?.release();
     reporter.failed(fault, { trigger, duration: clock.monotonic() - startedAt, retryIn: backoff.timeLeft });

@@ -18,7 +18,7 @@ export interface Acceptance {
 
 /**
  * Counts and tells what happens to one set. What a flood of requests could cause again and again is
- * told once: it would drown what matters.
+ * reported once: more would hide what matters.
  *
  * @internal
  */

@@ -26,7 +26,7 @@ export interface EntryOwner {
   readonly integrityKey?: string | undefined;
 }
 
-/** What processes share of a set, judged. Times are on the wall clock. @internal */
+/** What processes share of a set, parsed. Times are on the wall clock. @internal */
 export interface StoreEntry extends WallTimes, Validators {
   readonly set: JwkSet;
   /** The `origin` of the source's answer. */
@@ -77,7 +77,7 @@ export function serializeEntry(entry: StoreEntry, owner: EntryOwner): StoredEntr
 }
 
 /**
- * Judges what came from the store as if it came from the network. `undefined`: a good one, not
+ * Parses a store entry as if it came from the network. `undefined`: a good one, not
  * newer than `newerThan`.
  *
  * @internal

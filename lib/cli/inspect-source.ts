@@ -118,7 +118,7 @@ async function keysAt(url: string, exchange: HttpExchange): Promise<InspectedKey
 }
 
 function describeKey(entry: unknown): InspectedKey {
-  const judged = parseJwk(entry);
+  const parsed = parseJwk(entry);
   const { kid, kty, crv, alg, use, n } = (entry ?? {}) as Record<string, unknown>;
   const texts = Object.entries({ kid, kty, crv, alg, use }).flatMap(([name, value]) =>
     typeof value === 'string' ? [[name, safeText(value)]] : [],
@@ -126,8 +126,8 @@ function describeKey(entry: unknown): InspectedKey {
   return {
     ...Object.fromEntries(texts),
     ...(typeof n === 'string' && { size: bitsOf(n) }),
-    usable: judged.reason === undefined,
-    ...(judged.reason !== undefined && { reason: judged.reason }),
+    usable: parsed.reason === undefined,
+    ...(parsed.reason !== undefined && { reason: parsed.reason }),
   };
 }
 

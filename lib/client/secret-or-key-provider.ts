@@ -25,7 +25,7 @@ export function secretOrKeyProvider(keyOf: (token: string) => Promise<SigningKey
       try {
         done(error);
       } catch {
-        // It was told twice, and has nobody behind it who listens.
+        // The callback got both, and no caller is left to listen.
       }
     });
   };

@@ -127,7 +127,7 @@ export class TrustedIssuerFactory {
   }
 
   /**
-   * A set that is not fetched has no use for a store, and one that can't be told from another's
+   * A set that is not fetched has no use for a store, and one that can't be distinguished from another's
    * must not be shared.
    */
   private storeOf(member: ResolvedMember, { issuer }: ResolvedIssuer): JwkSetStore | undefined {

@@ -71,8 +71,8 @@ abstract class KeySourceError extends JwksError implements SourceFaultTraits {
 }
 
 /**
- * The keys cannot be had: network fault, timeout (`timed out` is in the message), an HTTP status
- * other than 200 or 304. Answered with 503, never with 401: an outage logs nobody out.
+ * The keys are unavailable: network error, timeout (`timed out` is in the message), an HTTP status
+ * other than 200 or 304. The response is 503, never 401: an outage logs no user out.
  *
  * @publicApi
  */

@@ -67,7 +67,7 @@ export type JwksEvent =
       readonly type: 'store.failed';
       readonly operation: 'get' | 'set';
       readonly reason: string;
-      /** True where an entry's HMAC is wrong: somebody else writes to the store. */
+      /** True where an entry's HMAC is wrong: another party writes to the store. */
       readonly tampered?: boolean;
     })
   | (TimedEvent & { readonly type: 'token.verified' })

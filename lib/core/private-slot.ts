@@ -1,4 +1,4 @@
-/** Answers with the object that it was given: a subclass's private fields then go on that one. */
+/** Returns the object that it was given: a subclass's private fields then go on that one. */
 class Given {
   constructor(object: object) {
     return object as Given;
@@ -6,7 +6,7 @@ class Given {
 }
 
 /**
- * A value kept with objects of others, which nobody else can see, copy, inherit or forge: a private
+ * A value kept with objects of others, which other code cannot see, copy, inherit or forge: a private
  * field of theirs. What a `WeakMap` does, which for objects as short-lived as requests costs fifty
  * times as much.
  *
@@ -14,7 +14,7 @@ class Given {
  */
 export interface PrivateSlot<T> {
   of(object: object): T | undefined;
-  /** Answers with `value`. */
+  /** Returns `value`. */
   fill(object: object, value: T): T;
 }
 

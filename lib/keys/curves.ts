@@ -62,7 +62,7 @@ export function ed25519PointFault(octets: Buffer): string | undefined {
   // RFC 8032 section 5.1.3, step 1: y is reduced. Its step 4 refuses x = 0 with the sign bit set: y
   // = ±1, of low order anyway.
   if (y >= ED25519_PRIME) return 'has an Ed25519 point in an encoding that is not canonical';
-  if (hasLowOrder(y)) return 'has an Ed25519 point of low order: anybody could forge its signatures';
+  if (hasLowOrder(y)) return 'has an Ed25519 point of low order: any client could forge its signatures';
   // RFC 8032 section 5.1.3, step 3: x² = (y² - 1) / (dy² + 1), and a quotient is a square exactly
   // where the product is one.
   const square = (y * y) % ED25519_PRIME;

@@ -44,7 +44,7 @@ export class JwkSet implements Iterable<SigningKey> {
   }
 
   /**
-   * Judges a document whole: an object with a `keys` array of at most 1,000 entries, at least one
+   * Parses a whole document: an object with a `keys` array of at most 1,000 entries, at least one
    * of them usable. Unusable entries are dropped one by one; a key that is listed twice is one key.
    *
    * @throws InvalidJwkSetError where it is not such a document; `allowsStale` is false where it is
@@ -105,7 +105,7 @@ export class JwkSet implements Iterable<SigningKey> {
   /**
    * The same set, in which each key that `previous` has too is the object that `previous` has;
    * `previous` itself where nothing differs: same keys in the same order, same dropped entries (so
-   * that a newly published private key is a change that somebody hears of).
+   * that a newly published private key is a change that is reported).
    *
    * @internal
    */

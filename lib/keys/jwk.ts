@@ -22,7 +22,7 @@ const MAX_KID_LENGTH = 256;
 const MAX_DEPTH = 32;
 
 /**
- * Judges one entry of a JWK Set, clause by clause. Never throws.
+ * Parses one entry of a JWK Set, clause by clause. Never throws.
  *
  * @internal
  */
@@ -52,7 +52,7 @@ function parseEntry(entry: unknown): UsableJwk | UnusableJwk {
   return misfit === undefined ? { ...parsed, jwk: publicJwk(jwk, parsed) } : unusable(jwk.kid, misfit);
 }
 
-/** Own members only, and each read once: what is judged is what is kept. */
+/** Own members only, and each read once: what is checked is what is kept. */
 function readMembers(entry: object): JwkMembers {
   const members: Partial<Record<string, unknown>> = Object.create(null);
   for (const name of JWK_MEMBERS) members[name] = ownMember(entry, name);
@@ -72,7 +72,7 @@ function privateMembersFault(entry: object): string | undefined {
 }
 
 /**
- * Members that are not known are ignored (RFC 7517 section 4), but not at any depth: whoever copies
+ * Members that are not known are ignored (RFC 7517 section 4), but not at any depth: code that copies
  * or logs the entry would recurse.
  */
 function nestingFault(entry: object): string | undefined {

@@ -2,7 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { safeText } from '../core/events.js';
 import { ed25519PointFault, isOnCurve, P256, P384, P521, type PrimeCurve } from './curves.js';
 
-/** The members of a JWK that are looked at, each read once and not judged yet. @internal */
+/** The members of a JWK that are looked at, each read once and not parsed yet. @internal */
 export type JwkMembers = Readonly<Partial<Record<(typeof JWK_MEMBERS)[number], unknown>>>;
 
 /** @internal */

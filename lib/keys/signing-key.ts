@@ -118,7 +118,7 @@ export class SigningKey {
 
   /**
    * From the material alone: `use`, `ext` and unusual `key_ops` mean nothing to a key that was
-   * judged, and WebCrypto trips over them.
+   * checked, and WebCrypto trips over them.
    */
   async #import(alg: string): Promise<CryptoKey> {
     try {

@@ -7,10 +7,10 @@ const ALGORITHMS: readonly string[] = [...DEFAULTS.algorithms, ...POST_QUANTUM];
 /** Why an algorithm can't be in the list; `undefined` where it can. @internal */
 export function algorithmFault(name: unknown): string | undefined {
   if (typeof name !== 'string') return 'takes names of algorithms';
-  // RFC 8725 section 3.1: a verifier that takes both lets anybody sign with a public key for a
+  // RFC 8725 section 3.1: a verifier that takes both lets any client sign with a public key for a
   // secret.
   if (/^hs\d/i.test(name)) return `can't have ${quoted(name)}: a JWK Set holds public keys, and HMAC needs a secret`;
-  if (/^none$/i.test(name)) return `can't have ${quoted(name)}: anybody could write such a token`;
+  if (/^none$/i.test(name)) return `can't have ${quoted(name)}: any client could write such a token`;
   if (!ALGORITHMS.includes(name)) return `has no ${quoted(name)}: known are ${ALGORITHMS.join(', ')}`;
   if (POST_QUANTUM.includes(name) && !runtimeVerifies(name)) return `can't have ${quoted(name)}: this runtime lacks it`;
   return undefined;

@@ -2,7 +2,7 @@ import { safeText } from '../core/events.js';
 
 /**
  * What came in place of an option's value, for a message. Text is quoted and cut; of a secret only
- * the kind is told.
+ * the kind is named.
  *
  * @internal
  */

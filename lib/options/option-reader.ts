@@ -28,7 +28,7 @@ const SECURITY_OPTIONS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The options of one object, each read once and never written to. A check answers with the value or
+ * The options of one object, each read once and never written to. A check returns the value or
  * the fallback, or throws the JwksConfigurationError that names the option, what it takes and what
  * came. `undefined` counts as absent, but for options that switch a check on. Properties of the
  * object and of its class count, those of `Object.prototype` do not: a polluted one must not open
@@ -143,7 +143,7 @@ export class OptionReader {
     throw invalidOption(this.nameOf(name), takes, `${describe(members[misfit])} in it`);
   }
 
-  /** The error to throw. `secret`: what came is told by its kind alone. */
+  /** The error to throw. `secret`: the message names only the kind of the value. */
   invalid(name: string, takes: string, secret = false): JwksConfigurationError {
     return invalidOption(this.nameOf(name), takes, describe(this.get(name), secret));
   }

@@ -118,7 +118,7 @@ function readDispatcher(http: OptionReader): Dispatcher | undefined {
   return dispatcher as Dispatcher;
 }
 
-/** May hold credentials: it is never repeated. What URL it is, the transport judges. */
+/** May hold credentials: it is never repeated. The transport checks the URL. */
 function readProxy(http: OptionReader): string | false | undefined {
   const proxy = http.get('proxy');
   if (proxy === undefined || proxy === false || (typeof proxy === 'string' && proxy !== '')) return proxy;
@@ -134,12 +134,12 @@ function readTls(http: OptionReader): JwksTlsOptions | undefined {
     if (tls.has(name) && !isPem(tls.get(name)))
       throw tls.invalid(name, 'PEM as text or bytes, or a list of them', true);
   }
-  // OpenSSL passes over what is no certificate, and then trusts nobody.
+  // OpenSSL skips what is not a certificate, and then trusts no CA.
   if (tls.has('ca') && !listOf(tls.get('ca')).every(isCertificate))
     throw tls.fault('ca', 'holds what is no certificate in PEM');
   tls.text('servername', undefined, /^\S+$/, 'a host name');
   tls.boolean('rejectUnauthorized', true);
-  // That the three belong together, the transport judges.
+  // The transport checks that the three belong together.
   const given = TLS_NAMES.filter((name) => tls.has(name)).map((name) => [name, tls.get(name)] as const);
   return Object.assign(Object.create(null) as object, Object.fromEntries(given));
 }
@@ -166,7 +166,7 @@ const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 /**
  * What belongs to the connection or to the cache: fetch refuses the first, and the second would
- * answer for keys that nobody holds.
+ * answer for keys that are not cached.
  */
 const OURS = /^(connection|content-length|expect|host|if-.+|keep-alive|te|trailer|transfer-encoding|upgrade)$/i;
 

@@ -86,7 +86,7 @@ export function resolveModuleOptions(given: unknown): ResolvedModule {
     prefetch: readPrefetch(options, trust),
     metrics: resolveMetrics(options),
     allowUnguarded: new Set(options.list('allowUnguarded', isUnguardedKind, `a list of ${UNGUARDED_KINDS.join(', ')}`)),
-    tokenFrom: options.method('tokenFrom', 'a function of the request that answers with the token or null'),
+    tokenFrom: options.method('tokenFrom', 'a function of the request that returns the token or null'),
     // RFC 9110 section 11.5: a quoted-string, which need not be escaped this way.
     realm: options.text('realm', undefined, /^[ !#-[\]-~]+$/, 'printable ASCII without quotes and backslashes'),
   };
@@ -122,7 +122,7 @@ function readPrefetch(options: OptionReader, trust: ResolvedTrust): boolean | 'r
   if (value === 'required' && trust.kind === 'tenants') {
     throw options.fault(
       'prefetch',
-      `can't be 'required' beside a resolver function: nobody knows its issuers at start`,
+      `can't be 'required' beside a resolver function: its issuers are not known at start`,
     );
   }
   if (typeof value === 'boolean' || value === 'required') return value;

@@ -23,7 +23,7 @@ export function urlFault(value: unknown, rules: UrlRules): string | undefined {
   // RFC 8414 section 2: and a fragment never reaches a server.
   if (value.includes('#')) return 'takes a URL without a fragment';
   if (url.protocol === 'http:' && !rules.allowInsecure && !isLoopbackHost(url.hostname)) {
-    return `takes an https URL; http on ${url.hostname} needs allowInsecure: true, and lets whoever is on the way replace the keys`;
+    return `takes an https URL; http on ${url.hostname} needs allowInsecure: true, and lets an attacker on the network replace the keys`;
   }
   return undefined;
 }

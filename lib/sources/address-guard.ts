@@ -137,7 +137,7 @@ function guardedLookup(resolve: Resolve): LookupFunction {
 }
 
 /**
- * `tunnel` asks the proxy; told that the protocol is http, it hands out the bare socket, so that
+ * `tunnel` asks the proxy; for the protocol http it hands out the bare socket, so that
  * TLS is made for the name and not for the address.
  */
 function guardedTunnel(tunnel: Connector, secure: Connector, resolve: Resolve): Connector {
@@ -151,7 +151,7 @@ function guardedTunnel(tunnel: Connector, secure: Connector, resolve: Resolve): 
     };
     publicAddresses(hostname, {}, resolve).then(
       (addresses) => {
-        // A proxy is told one address; nearly every one reaches IPv4.
+        // A proxy gets one address; nearly every one reaches IPv4.
         const { address, family } = addresses.find((each) => each.family === 4) ?? addresses[0]!;
         tunnel(
           { ...options, protocol: 'http:', host: `${family === 6 ? `[${address}]` : address}:${port}`, port },

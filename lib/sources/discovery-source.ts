@@ -23,7 +23,7 @@ const RETRY_AFTER = 60_000;
 /**
  * The JWK Set of an issuer: OpenID Connect Discovery 1.0, then RFC 8414. What the issuer says about
  * its `jwks_uri` is kept apart from the set: while one is known, discovery that fails holds up
- * nothing, and a set that can't be had sends back to discovery.
+ * nothing, and an unavailable set leads back to discovery.
  *
  * `headers` go to the issuer, and to a `jwks_uri` of the same origin: a document must not have a
  * secret sent elsewhere.

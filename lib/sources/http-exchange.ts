@@ -24,7 +24,7 @@ export interface ExchangeRequest {
 /** @internal */
 export interface HttpAnswer {
   readonly status: number;
-  /** Those that somebody here reads, by lower-case name. */
+  /** The headers that are read, by lower-case name. */
   readonly headers: Record<string, string>;
   /** Empty unless the status is 200. */
   readonly body: Uint8Array;
@@ -189,7 +189,7 @@ function discard(response: Response): void {
 }
 
 /**
- * Nobody waits for the rest of an answer that is of no use, and what goes wrong with it must not
+ * No caller waits for the rest of a useless response, and what goes wrong with it must not
  * end the process.
  */
 function quietly(work: () => unknown): void {

@@ -30,7 +30,7 @@ const SENDABLE = /^[\x21-\x7e](?:[\x20-\x7e]{0,1022}[\x21-\x7e])?$/;
 const NO_CACHE = { 'cache-control': 'no-cache', pragma: 'no-cache' };
 
 /**
- * A JWK Set at a URL (RFC 7517 section 5). The content type is not judged: many providers send
+ * A JWK Set at a URL (RFC 7517 section 5). The content type is not checked: many providers send
  * `text/plain`.
  *
  * @internal

@@ -58,7 +58,7 @@ export interface SourceAnswer extends Validators {
 
 /**
  * Where a JWK Set comes from. Write one to take keys from anywhere else than HTTP: answer with a
- * judged set (`JwkSet.parse`), throw `JwksConnectionError` or `InvalidJwkSetError`; anything else
+ * parsed set (`JwkSet.parse`), throw `JwksConnectionError` or `InvalidJwkSetError`; anything else
  * that is thrown counts as the former.
  *
  * @publicApi
@@ -68,7 +68,7 @@ export interface JwkSetSource {
   readonly name?: string | undefined;
   load(request: LoadRequest): Promise<SourceAnswer>;
   /**
-   * The document as it came, for `fetchJwkSet()`; without it, that answers with the usable keys.
+   * The document as it came, for `fetchJwkSet()`; without it, that returns the usable keys.
    */
   fetchDocument?(request: LoadRequest): Promise<unknown>;
   /** Frees what the source holds (connections). */

@@ -16,7 +16,7 @@ export function formatEvent(event: JwksEvent): string {
   switch (event.type) {
     case 'set.loaded':
     case 'set.unchanged':
-      return `Keys${of} can be had again`;
+      return `Keys${of} are available again`;
     case 'set.rotated':
       return `Keys${of} rotated: ${kids('added', event.added)}, ${kids('removed', event.removed)}`;
     case 'set.stale':
@@ -50,7 +50,7 @@ export interface RefusalCause {
   readonly hint: string | undefined;
 }
 
-/** Causes told in one line. */
+/** The number of causes in one line. */
 const MOST_CAUSES = 4;
 
 /**

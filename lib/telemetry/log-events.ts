@@ -8,7 +8,7 @@ import { RejectionLog } from './rejection-log.js';
 /** What is used of Nest's Logger. @internal */
 export type EventLogger = Pick<Logger, 'error' | 'warn' | 'log' | 'debug'>;
 
-/** How long the same kind of trouble with the same issuer is not told again, in milliseconds. */
+/** How long the same kind of trouble with the same issuer is not logged again, in milliseconds. */
 const QUIET_FOR = 60_000;
 /** As many issuers as a module remembers, with a few kinds of trouble each. */
 const MAX_TROUBLES = 4_000;
@@ -35,7 +35,7 @@ function isDebugging(): boolean {
 }
 
 class EventLog {
-  /** When each kind of trouble was last told, and how often it has come since. */
+  /** When each kind of trouble was last logged, and how often it came since. */
   private readonly troubles = new LRUCache<string, { reportedAt: number; suppressed: number }>({ max: MAX_TROUBLES });
   private readonly rejections = new RejectionLog();
   /** Issuers whose last load failed. */
@@ -61,7 +61,7 @@ class EventLog {
         this.warnThrottled('warn', event, event.code);
         break;
       case 'key.dropped':
-        // A key for encryption is nobody's fault: many identity providers list theirs.
+        // A key for encryption is no mistake: many identity providers publish theirs.
         if (event.reason.startsWith('has the use ')) this.debug(event);
         else this.warnThrottled('warn', event);
         break;
@@ -76,7 +76,7 @@ class EventLog {
         this.warnThrottled('error', event);
         break;
       case 'refresh.skipped':
-        // Failed attempts, which the backoff comes from, are told as such.
+        // Failed attempts, which the backoff comes from, are logged as such.
         if (event.reason === 'budget') this.warnThrottled('warn', event);
         break;
       default:
@@ -106,7 +106,7 @@ class EventLog {
     }
     this.troubles.set(key, { reportedAt: now, suppressed: 0 });
     this.logger[level](
-      formatEvent(event) + (trouble?.suppressed ? ` (and ${trouble.suppressed} times since it was last told)` : ''),
+      formatEvent(event) + (trouble?.suppressed ? ` (and ${trouble.suppressed} times since it was last logged)` : ''),
     );
   }
 }

@@ -32,7 +32,7 @@ export interface TokenRules {
  */
 export function validateClaims(payload: JsonObject, rules: TokenRules, now: number): Readonly<JWTPayload> {
   if (!isJsonObject(payload)) throw new MalformedTokenError();
-  // Frozen is what was judged before, by other rules.
+  // Frozen claims were validated before, by other rules.
   const claims = Object.isFrozen(payload) ? payload : deepFreeze(payload);
   validateClaimTypes(claims);
   for (const name of rules.requiredClaims)

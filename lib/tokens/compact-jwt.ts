@@ -18,7 +18,7 @@ export interface CompactJwt {
   /** What the header says of its key: the only part of it that has a say. */
   readonly selector: { readonly kid: string | undefined; readonly alg: string };
   /**
-   * As parsed: becomes claims by `validateClaims` once the signature is verified, and is nobody's
+   * As parsed: becomes claims by `validateClaims` once the signature is verified, and must not be
    * to read before.
    */
   readonly claims: JsonObject;

@@ -32,7 +32,7 @@ const ENTRY_SIZE = 700;
 /**
  * Tokens that were verified, by the SHA-256 of their whole text, which is not kept. It returns what
  * was found once and decides nothing: key, times and rules are checked again at each use. Bounded by
- * number and by memory: whoever signs tokens chooses the shape of their claims.
+ * number and by memory: the signer of tokens chooses the shape of their claims.
  *
  * @internal
  */

@@ -28,7 +28,7 @@ export class TokenVerifier {
 
   /**
    * Rejects, or throws at once, with a TokenError or with the SourceError of a key set that cannot
-   * be had.
+   * be loaded.
    */
   verify(token: string, jwt: CompactJwt, rules: TokenRules): Promise<VerifiedToken> {
     return this.complete({ token, jwt }, this.keyFor(jwt.selector, jwt.issuer, rules), rules);
@@ -76,7 +76,7 @@ export class TokenVerifier {
   }
 
   /**
-   * Answers with the key that verifies the signature after all, where another has taken the place
+   * Returns the key that verifies the signature after all, where another has taken the place
    * of the one that did not.
    */
   private async retryWithRefreshedKey(subject: Subject, failed: SigningKey, fault: unknown): Promise<SigningKey> {
@@ -102,7 +102,7 @@ export class TokenVerifier {
     // Nothing is kept, so the key came from the source just now.
     if (!held) return undefined;
     const current = held.select(jwt.selector);
-    // The set was replaced while the signature was being verified: nobody needs to ask for it
+    // The set was replaced while the signature was being verified: no further fetch is needed
     // again.
     if (current !== key) return current;
     const refreshed = await this.keys.refresh({ seen: held, trigger: 'bad-signature' });

@@ -56,7 +56,7 @@ describe('parseAuthorization', () => {
     'Bearer =,abc',
     'Bearer a\u00e9, b',
     'Bearer a=b c',
-  ])('refuses what claims to be Bearer and has no token: %j', (value) => {
+  ])('rejects what claims to be Bearer and has no token: %j', (value) => {
     expect(() => parseAuthorization(value)).toThrow(MALFORMED);
   });
 
@@ -75,7 +75,7 @@ describe('parseAuthorization', () => {
     'Bearer a, Basic b',
     'Bearer a\tb',
     'bearer a==, b',
-  ])('refuses to choose between two: %j', (value) => {
+  ])('rejects to choose between two: %j', (value) => {
     expect(() => parseAuthorization(value)).toThrow(AMBIGUOUS);
   });
 

@@ -60,13 +60,13 @@ describe('isClaimsSchema', () => {
 describe('claimsCheck', () => {
   const claims = Object.freeze({ tenant: 'acme', level: 3, nested: Object.freeze({}) });
 
-  it('answers with what the schema makes of the claims, now or later', async () => {
+  it('returns what the schema makes of the claims, now or later', async () => {
     await expect(claimsCheck(z.object({ tenant: z.string() }), undefined)(claims)).resolves.toEqual({ tenant: 'acme' });
     const later = schemaOf(async (value) => ({ value: [value] }));
     await expect(claimsCheck(later, 'tenant')('acme')).resolves.toEqual(['acme']);
   });
 
-  it('answers with an instance of the class, and leaves the frozen claims alone', async () => {
+  it('returns an instance of the class, and leaves the frozen claims alone', async () => {
     const checked = await claimsCheck(Order, undefined)(claims);
     expect(checked).toBeInstanceOf(Order);
     expect(checked).toEqual(claims);
@@ -93,7 +93,7 @@ describe('claimsCheck', () => {
     });
   });
 
-  it('refuses where a schema names no issue at all', async () => {
+  it('rejects where a schema names no issue at all', async () => {
     const refused = claimsCheck(
       schemaOf(() => ({ issues: [] })),
       undefined,
@@ -124,7 +124,7 @@ describe('claimsCheck', () => {
       },
     ],
     ['rejects', () => Promise.reject(new TypeError('a bug'))],
-  ])('refuses where the schema %s', async (_, validate) => {
+  ])('rejects where the schema %s', async (_, validate) => {
     await expect(claimsCheck(schemaOf(validate), 'tenant')('acme')).rejects.toMatchObject({
       code: 'claim_invalid',
       claim: 'tenant',
@@ -155,16 +155,16 @@ describe('checkedClaims', () => {
     await expect(checkedClaims('acme', doubled, { toException, context })).resolves.toEqual(['acme', 'acme']);
   });
 
-  it('are refused by whom let them in', async () => {
+  it('are rejected by whom let them in', async () => {
     await expect(checkedClaims({}, refusing(invalid), { toException, context })).rejects.toBe(answer);
     expect(answer).toMatchObject({ asked: [invalid, context] });
   });
 
-  it('are refused with the fault itself where nobody says in which words', async () => {
+  it('are rejected with the error itself if no mapper is given', async () => {
     await expect(checkedClaims({}, refusing(invalid), { toException: undefined, context })).rejects.toBe(invalid);
   });
 
-  it('are not refused where something else went wrong', async () => {
+  it('are not rejected where something else went wrong', async () => {
     const other = new MissingTokenError();
     await expect(checkedClaims({}, refusing(other), { toException, context })).rejects.toBe(other);
   });

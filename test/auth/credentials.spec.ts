@@ -258,7 +258,7 @@ describe('extractToken', () => {
     await expect(extract(() => found)).resolves.toBeUndefined();
   });
 
-  it('refuses a list as ambiguous: a parameter or header that came twice', async () => {
+  it('rejects a list as ambiguous: a parameter or header that came twice', async () => {
     const request = { ...httpRequest({}), url: '/?token=a&token=b' };
     await expect(extract(ExtractJwt.fromUrlQueryParameter('token') as never, request)).rejects.toEqual(AMBIGUOUS);
   });
@@ -267,7 +267,7 @@ describe('extractToken', () => {
     await expect(extract(() => found)).rejects.toEqual(MALFORMED);
   });
 
-  it('refuses where the extractor throws or rejects, and keeps why', async () => {
+  it('rejects where the extractor throws or rejects, and keeps why', async () => {
     const thrown = new TypeError('cookies is undefined');
     const rejecting = async () => {
       throw thrown;

@@ -41,7 +41,7 @@ describe('@Authenticated', () => {
     ['optional', { optional: 'yes' }],
     ['scope', { scope: ['a'] }],
     ['constructor', { constructor: 1 }],
-  ])('refuses a bad `%s` when decorating: %j', (option, options) => {
+  ])('rejects a bad `%s` when decorating: %j', (option, options) => {
     const decorate = () => Authenticated(options as AuthenticatedOptions);
     expect(decorate).toThrow(JwksConfigurationError);
     expect(decorate).toThrow(`\`${option}\``);
@@ -160,7 +160,7 @@ describe('@Claims', () => {
   const Level = z.coerce.number();
   const Order = z.object({ level: Level });
 
-  it('refuses an empty name', () => {
+  it('rejects an empty name', () => {
     expect(() => Claims('')).toThrow(JwksConfigurationError);
   });
 

@@ -49,19 +49,19 @@ function on(options: AuthenticatedOptions): Place {
 const http = (headers: Record<string, unknown>, place?: Place) => contextOf('http', [httpRequest(headers), {}], place);
 
 describe('JwksAuthGuard, where nothing has to be waited for', () => {
-  it('lets in at once', () => {
+  it('accepts at once', () => {
     const context = http(bearer('good'));
     expect(guardOf(new FakeJwks().trustAtOnce('good')).canActivate(context)).toBe(true);
     expect(attachedOf(context)?.authentication.accessToken).toBe('good');
   });
 
-  it('lets in at once with scopes and claims that are asked for', () => {
+  it('accepts at once with scopes and claims that are asked for', () => {
     const place = on({ scopes: ['a'], claims: { org: 'acme', level: (value) => value === 3 } });
     const jwks = new FakeJwks().trustAtOnce('good', { scope: 'a', org: 'acme', level: 3 });
     expect(guardOf(jwks).canActivate(http(bearer('good'), place))).toBe(true);
   });
 
-  it('lets in at once without a token on an optional route', () => {
+  it('accepts at once without a token on an optional route', () => {
     expect(guardOf(new FakeJwks()).canActivate(http({}, on({ optional: true })))).toBe(true);
   });
 
@@ -81,7 +81,7 @@ describe('JwksAuthGuard, where nothing has to be waited for', () => {
     expect(jwks.asked).toHaveLength(1);
   });
 
-  it('rejects, and does not throw, where a token is refused at once', async () => {
+  it('rejects, and does not throw, where a token is rejected at once', async () => {
     const jwks = new FakeJwks();
     jwks.authenticate = () => {
       throw new TokenExpiredError();

@@ -63,7 +63,7 @@ async function errorResponseOf(decision: boolean | Promise<boolean>): Promise<un
 }
 
 describe('JwksAuthGuard', () => {
-  it('lets a good token in, and puts the user and the token on the request', async () => {
+  it('accepts a good token, and puts the user and the token on the request', async () => {
     const jwks = new FakeJwks().trust('good', { sub: 'alice' }, { id: 7 });
     const { context, request } = http('good');
     await expect(guardOf(jwks).canActivate(context)).resolves.toBe(true);
@@ -73,7 +73,7 @@ describe('JwksAuthGuard', () => {
     expect(jwks.reported).toEqual([]);
   });
 
-  it('refuses a bad token with its status, challenge and body, and leaves the request as it was', async () => {
+  it('rejects a bad token with its status, challenge and body, and leaves the request as it was', async () => {
     const jwks = new FakeJwks().reject('old', new TokenExpiredError());
     const { context, request, response } = http('old');
     await expect(errorResponseOf(guardOf(jwks).canActivate(context))).resolves.toMatchObject({
@@ -88,7 +88,7 @@ describe('JwksAuthGuard', () => {
     expect(attachedOf(context)).toBeUndefined();
   });
 
-  it('refuses a request without a token, tells the service, and asks it nothing', async () => {
+  it('rejects a request without a token, reports the service, and asks it nothing', async () => {
     const jwks = new FakeJwks();
     Object.assign(jwks.settings, { realm: 'orders' });
     const { context, response } = http();
@@ -101,7 +101,7 @@ describe('JwksAuthGuard', () => {
     expect(jwks.reported).toEqual(['token_missing']);
   });
 
-  it('tells the service of what it refuses itself, and of nothing that the service refused', async () => {
+  it('reports the service of what it rejects itself, and of nothing that the service rejected', async () => {
     const jwks = new FakeJwks().trust('good', { scope: 'a', org: 'acme' });
     const guard = guardOf(jwks);
     await errorResponseOf(guard.canActivate(http('a b').context));
@@ -112,7 +112,7 @@ describe('JwksAuthGuard', () => {
     expect(jwks.reported).toEqual(['invalid_request', 'token_missing', 'insufficient_scope', 'claim_invalid']);
   });
 
-  it('answers 503 with Retry-After while keys cannot be had', async () => {
+  it('answers 503 with Retry-After while keys are unavailable', async () => {
     const jwks = new FakeJwks().reject('any', new JwksConnectionError('down', { retryAfter: 2500 }));
     const { context, response } = http('any');
     await expect(errorResponseOf(guardOf(jwks).canActivate(context))).resolves.toMatchObject({
@@ -168,7 +168,7 @@ describe('JwksAuthGuard, once for each request', () => {
     expect(jwks.asked).toHaveLength(1);
   });
 
-  it('reports a refusal once', async () => {
+  it('reports a rejection once', async () => {
     const jwks = new FakeJwks();
     const { context } = http();
     await Promise.allSettled([guardOf(jwks).canActivate(context), guardOf(jwks).canActivate(context)]);
@@ -183,7 +183,7 @@ describe('JwksAuthGuard, once for each request', () => {
     });
   });
 
-  it('lets the fields of a query share a verification, and judges each by its own rules', async () => {
+  it('lets the fields of a query share a verification, and validates each by its own rules', async () => {
     const jwks = new FakeJwks().trust('good', { scope: 'a' });
     const guard = guardOf(jwks);
     const request = nodeRequest(bearer('good'));
@@ -307,7 +307,7 @@ describe('JwksAuthGuard, the rules of a route', () => {
   it.each([
     ['optional', on({ optional: true })],
     ['mandatory', on({})],
-  ])('refuses a bad token whether or not one is needed: %s', async (_, place) => {
+  ])('rejects a bad token whether or not one is needed: %s', async (_, place) => {
     await expect(accepts('bad', place)).resolves.toBe(false);
     await expect(accepts('a b', place)).resolves.toBe(false);
   });
@@ -323,7 +323,7 @@ describe('JwksAuthGuard, the rules of a route', () => {
     await expect(accepts('good', placeOf(undefined, Authenticated({ scopes: ['b'] })))).resolves.toBe(false);
   });
 
-  it('tells inherited handlers apart by the class that they are served from', async () => {
+  it('reports inherited handlers apart by the class that they are served from', async () => {
     class Base {
       handle(): void {}
     }
@@ -389,7 +389,7 @@ describe('JwksAuthGuard, beyond HTTP', () => {
       (carrier: object) => contextOf('rpc', [{}, carrier]),
       () => natsContext({ authorization: ['Bearer good'] }),
     ],
-  ])('lets a good token in: %s', async (_, contextWith, carrierWith) => {
+  ])('accepts a good token: %s', async (_, contextWith, carrierWith) => {
     const carrier: object = carrierWith();
     const context = contextWith(carrier);
     await expect(guardOf(good()).canActivate(context)).resolves.toBe(true);
@@ -405,7 +405,7 @@ describe('JwksAuthGuard, beyond HTTP', () => {
     ['ws', [], WsException],
     ['rpc', [], RpcException],
     ['graphql', [], HttpException],
-  ])('refuses what has no token: %s', async (type, args, Exception) => {
+  ])('rejects what has no token: %s', async (type, args, Exception) => {
     await expect(guardOf(good()).canActivate(contextOf(type, args))).rejects.toBeInstanceOf(Exception);
   });
 
@@ -454,7 +454,7 @@ describe('JwksAuthGuard, beyond HTTP', () => {
     });
   });
 
-  it('takes the token that a subclass before it found, and judges it by the same rules', async () => {
+  it('takes the token that a subclass before it found, and validates it by the same rules', async () => {
     class Elsewhere extends JwksAuthGuard {
       protected override getRequest(context: ExecutionContext): unknown {
         return context.getArgByIndex<{ http: unknown }>(2).http;
@@ -480,7 +480,7 @@ describe('JwksAuthGuard, beyond HTTP', () => {
     await expect(errorResponseOf(accepts(contextWith({}, on({}))))).resolves.toMatchObject({ code: 'token_missing' });
   });
 
-  it('refuses options from a subclass that cannot work', async () => {
+  it('rejects options from a subclass that cannot work', async () => {
     class Misspelt extends JwksAuthGuard {
       protected override getOptions(): AuthenticatedOptions {
         return { scope: ['a'] } as AuthenticatedOptions;

@@ -51,7 +51,7 @@ describe('JwksStrategy', () => {
     expect(jwks.reported).toEqual(['token_missing', 'invalid_request']);
   });
 
-  it('ends with an error while keys cannot be had', async () => {
+  it('ends with an error while keys are unavailable', async () => {
     const jwks = new FakeJwks().reject('any', new JwksConnectionError('down'));
     const [told] = await run(jwks, httpRequest(bearer('any')));
     expect(told?.[0]).toBe('error');
@@ -66,7 +66,7 @@ describe('JwksStrategy', () => {
     expect(await run(new FakeJwks().reject('any', bug), httpRequest(bearer('any')))).toEqual([['error', bug]]);
   });
 
-  it('ends with what a request throws that cannot be read, and does not count it as a refused token', async () => {
+  it('ends with what a request throws that cannot be read, and does not count it as a rejected token', async () => {
     const jwks = new FakeJwks();
     const bug = new TypeError('bug');
     const request = {
@@ -89,7 +89,7 @@ describe('JwksStrategy', () => {
     ]);
   });
 
-  it('refuses claims that do not fit later, in the words of the guard, and counts them', async () => {
+  it('rejects claims that do not fit later, in the words of the guard, and counts them', async () => {
     const jwks = new FakeJwks().trust('good');
     jwks.settings.realm = 'orders';
     const request = httpRequest(bearer('good'));
@@ -167,13 +167,13 @@ describe("AuthGuard('jwks') beyond HTTP", () => {
   beforeEach(() => new JwksStrategy(jwks.asService()).onModuleInit());
   const fieldOf = (request: unknown) => contextOf('graphql', [{}, {}, { req: request }, {}]);
 
-  it('lets a good token in where a subclass finds the request', async () => {
+  it('accepts a good token where a subclass finds the request', async () => {
     const request = httpRequest(bearer('good'));
     await expect(new GraphqlGuard().canActivate(fieldOf(request))).resolves.toBe(true);
     expect(request).toMatchObject({ user: { id: 7 }, auth: { claims: { sub: 'alice' } } });
   });
 
-  it('refuses with the answer of the guard, and sets no header where no response is', async () => {
+  it('rejects with the answer of the guard, and sets no header where no response is', async () => {
     const decision = new GraphqlGuard().canActivate(fieldOf(httpRequest({})));
     await expect(decision).rejects.toMatchObject({
       response: { code: 'token_missing' },

@@ -61,7 +61,7 @@ async function answerTo(thrown: unknown, info?: unknown, { type = 'http', Guard 
 }
 
 describe('patchAuthGuard', () => {
-  it('leaves alone what is let in', async () => {
+  it('leaves alone what is accepted', async () => {
     await expect(answerTo(undefined)).resolves.toBe(true);
     await expect(answerTo(undefined, undefined, { type: 'rpc' })).resolves.toBe(false);
   });

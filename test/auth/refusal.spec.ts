@@ -130,7 +130,7 @@ describe('errorResponseOf', () => {
     },
   );
 
-  it('takes a fault that an application derived for a refused token, and keeps its code to itself', () => {
+  it('takes a fault that an application derived for a rejected token, and keeps its code to itself', () => {
     class Banned extends TokenError {
       override readonly code = 'secret_list';
     }

@@ -121,7 +121,7 @@ describe('authorizeRoute', () => {
     [{ org: 'acme' }, { claims: { org: (() => 'yes') as never } }],
     [{ org: 'acme' }, { claims: { org: async () => false } }],
     [Object.create({ org: 'acme' }) as object, { claims: { org: 'acme' } }],
-  ])('refuses %j for %j', async (claims, options) => {
+  ])('rejects %j for %j', async (claims, options) => {
     await expect(judge(claims, options)).rejects.toEqual(CLAIM('org'));
   });
 

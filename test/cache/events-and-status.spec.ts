@@ -24,7 +24,7 @@ async function refreshed(made: Rig): Promise<void> {
 }
 
 describe('events', () => {
-  it('tell of a load, of nothing new, and of a rotation, each with its issuer and how long it took', async () => {
+  it('report of a load, of nothing new, and of a rotation, each with its issuer and how long it took', async () => {
     const made = rig();
     made.source.publishes([key]);
     await made.cache.get();
@@ -41,7 +41,7 @@ describe('events', () => {
     ]);
   });
 
-  it('tell of a set that is refused, and of the attempt that failed by it', async () => {
+  it('report of a set that is rejected, and of the attempt that failed by it', async () => {
     const made = rig();
     made.source.fails(new InvalidJwkSetError('Not JSON'));
     await made.cache.get().catch(() => undefined);
@@ -59,7 +59,7 @@ describe('events', () => {
     ]);
   });
 
-  it('tell of unusable entries when they change, and not each time', async () => {
+  it('report of unusable entries when they change, and not each time', async () => {
     const made = rig();
     const oct = { kty: 'oct', k: 'c2VjcmV0', kid: 'se\ncret' };
     made.source.publishesDocument({ keys: [key.jwk, oct] });
@@ -79,7 +79,7 @@ describe('events', () => {
     expect(JSON.stringify(made.told)).not.toContain('c2VjcmV0');
   });
 
-  it('tell of unusable entries once, also where a set of the store and a 304 came in between', async () => {
+  it('report of unusable entries once, also where a set of the store and a 304 came in between', async () => {
     const clock = new ManualClock();
     const store = new HostileStore(clock);
     const [made, other] = [rig({ clock, store }), rig({ clock, store })];
@@ -116,7 +116,7 @@ describe('events', () => {
     expect(JSON.stringify(made.told)).not.toContain(key.jwk.x);
   });
 
-  it('cost nothing and change nothing when nobody listens', async () => {
+  it('cost nothing and change nothing when no caller listens', async () => {
     const clock = new ManualClock();
     const source = new ScriptedSource(clock);
     const events = new JwksEvents();

@@ -70,7 +70,7 @@ describe('FailureBackoff', () => {
     );
   });
 
-  it('refuses with the time that is left and the last fault', async () => {
+  it('rejects with the time that is left and the last fault', async () => {
     const clock = new ManualClock();
     const backoff = new FailureBackoff(clock, () => 1);
     const last = fault();
@@ -81,7 +81,7 @@ describe('FailureBackoff', () => {
     expect(toError.cause).toBe(last);
   });
 
-  it('refuses as what still holds: a source that answered with junk is not one that is away', () => {
+  it('rejects as what still holds: a source that answered with junk is not one that is away', () => {
     const backoff = new FailureBackoff(new ManualClock(), () => 1);
     backoff.failed(new InvalidJwkSetError('Not JSON'));
     expect(backoff.toError()).toMatchObject({ name: 'InvalidJwkSetError', retryAfter: 1_000 });

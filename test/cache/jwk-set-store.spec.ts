@@ -55,7 +55,7 @@ describe('JwkSetStore', () => {
     expect((await store.read())?.fetchedAt).toBe(clock.now());
   });
 
-  it('R28: overwrites junk, other versions and entries from the future, and tells of them', async () => {
+  it('R28: overwrites junk, other versions and entries from the future, and reports them', async () => {
     for (const junk of [
       'junk',
       { version: 0 },
@@ -134,7 +134,7 @@ describe('JwkSetStore', () => {
     expect(unhandled).toEqual([]);
   });
 
-  it('R26, R30: leaves a store that fails alone for 5 seconds, and tells once', async () => {
+  it('R26, R30: leaves a store that fails alone for 5 seconds, and reports once', async () => {
     cache.fails();
     expect(await store.read()).toBeUndefined();
     await store.write(entryAt(clock.now()));

@@ -27,7 +27,7 @@ class LateStore implements JwksStore {
   }
 }
 
-describe('What the store answers when nobody waits for it any more', () => {
+describe('What the store answers when no caller waits for it any more', () => {
   let clock: ManualClock;
   let key: TestKey;
   let late: LateStore;

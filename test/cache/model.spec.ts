@@ -268,7 +268,7 @@ const commands = fc.commands(
 );
 
 describe('the cache against an oracle', () => {
-  it('serves no key past its allowance, refuses no good one, and never has two flights', async () => {
+  it('serves no key past its allowance, rejects no good one, and never has two flights', async () => {
     await fc.assert(
       fc.asyncProperty(commands, async (sequence) => {
         const world = new World();

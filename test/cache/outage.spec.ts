@@ -123,7 +123,7 @@ describe('attempts during an outage', () => {
     expect(tellings('refresh.failed').map(({ retryIn }) => retryIn / SECOND)).toEqual([1, 2, 4, 8, 1]);
   });
 
-  it('are told one by one, what was not made once per wait', async () => {
+  it('are reported one by one, what was not made once per wait', async () => {
     const { cache, source, clock, tellings } = rig();
     source.publishes([key]);
     await cache.get();

@@ -321,7 +321,7 @@ describe('a store', () => {
     await expect(find(second, 'b')).rejects.toMatchObject({ code: 'key_not_found' });
   });
 
-  it('that somebody writes to can plant no key where entries carry an HMAC', async () => {
+  it('that others can write to plants no key if entries carry an HMAC', async () => {
     const integrityKey = 'a secret of the fleet';
     await filled({ integrityKey });
     const planted = JwkSet.parse({ keys: [next.jwk] });
@@ -373,7 +373,7 @@ describe('a store', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('that hangs keeps nobody past a deadline that is shorter than its limit', async () => {
+  it('that hangs keeps no caller past a deadline that is shorter than its limit', async () => {
     store.hangs();
     const made = start({ deadline: 100 });
     made.source.publishes([key]);

@@ -59,7 +59,7 @@ describe('an empty cache', () => {
     await expect(cache.get()).resolves.toBeInstanceOf(JwkSet);
   });
 
-  it('waits for an attempt that somebody has requested, though it would not make one itself', async () => {
+  it('waits for an attempt that a caller has requested, though it would not make one itself', async () => {
     const { cache, source, clock } = rig();
     source.fails();
     await cache.get().catch(() => undefined);
@@ -103,7 +103,7 @@ describe('an empty cache', () => {
     ['nothing', undefined],
     ['no set', { origin: 'x' }],
     ['a set that was not judged', { set: { keys: [] }, origin: 'x' }],
-  ])('refuses a source that answers with %s', async (_, answer) => {
+  ])('rejects a source that returns %s', async (_, answer) => {
     const { cache, source } = rig();
     source.answers(async () => answer as never);
     await expect(cache.get()).rejects.toThrow(InvalidJwkSetError);
@@ -345,7 +345,7 @@ describe('a stale set', () => {
     expect(source.loads).toBe(2);
   });
 
-  it('tells once that it serves, and again after it was fresh in between', async () => {
+  it('reports once that it serves, and again after it was fresh in between', async () => {
     const { cache, source, clock, tellings } = rig();
     source.publishes([key]);
     await cache.get();
@@ -430,7 +430,7 @@ describe('a set that lost all its usable keys', () => {
 });
 
 describe('close', () => {
-  it('ends the attempt under way and refuses everything later', async () => {
+  it('ends the attempt under way and rejects everything later', async () => {
     const { cache, source, clock, told } = rig();
     source.publishes([key]);
     source.latency = 5_000;
@@ -470,7 +470,7 @@ describe('close', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('refuses what is held, too', async () => {
+  it('rejects what is held, too', async () => {
     const { cache, source } = rig();
     source.publishes([key]);
     const set = await cache.get();

@@ -118,7 +118,7 @@ describe('a stored entry', () => {
     expect(judged).not.toHaveProperty('lastModified');
   });
 
-  it('never makes the judge throw', () => {
+  it('never makes the validate throw', () => {
     fc.assert(
       fc.property(fc.anything(), fc.anything(), (value, member) => {
         expect(() => parseEntry(value, guarded, now, never)).not.toThrow();

@@ -57,7 +57,7 @@ describe('a cache that keeps nothing', () => {
     expect(made.source.loads).toBe(4);
   });
 
-  it('refuses a kid that the fetched set lacks, by one fetch', async () => {
+  it('rejects a kid that the fetched set lacks, by one fetch', async () => {
     const made = rig({ enabled: false });
     made.source.publishes([key]);
     await expect(look(made, 'x')).rejects.toThrow(SigningKeyNotFoundError);

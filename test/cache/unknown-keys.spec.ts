@@ -30,7 +30,7 @@ async function warmRig(options: RigOptions = {}): Promise<Rig> {
 }
 
 describe('a kid that the set lacks', () => {
-  it('R18: is found by one reload that a thousand share, and nobody who knows its key waits', async () => {
+  it('R18: is found by one reload that a thousand share, and no caller with a known key waits', async () => {
     const { cache, source, clock, tellings } = await warmRig();
     source.publishes([key(0), key(1)]);
     source.latency = 100;
@@ -74,7 +74,7 @@ describe('a kid that the set lacks', () => {
     expect(source.requests.map(({ reload }) => reload)).toEqual([false, true]);
   });
 
-  it('is refused when the reload does not bring it, and asked for again after 1, 2, 4 and up to 30 seconds', async () => {
+  it('is rejected when the reload does not bring it, and asked for again after 1, 2, 4 and up to 30 seconds', async () => {
     const { cache, source, clock } = await warmRig();
     await expect(look(cache, 'x')).rejects.toMatchObject({ code: 'key_not_found', kid: 'x' });
     for (const [index, delay] of [1, 2, 4, 8, 16, 30, 30].entries()) {
@@ -259,7 +259,7 @@ describe('during an outage', () => {
     expect((await look(cache, 'b')).kid).toBe('b');
   });
 
-  it('a kid is not remembered as absent that nobody could look for', async () => {
+  it('a kid that could not be looked up is not remembered as absent', async () => {
     const { cache, source, clock } = await warmRig();
     source.fails();
     await expect(look(cache, 'b')).rejects.toMatchObject({ code: 'jwks_unavailable' });
@@ -270,7 +270,7 @@ describe('during an outage', () => {
 });
 
 describe('a removed key', () => {
-  it('B14, R21: is refused within the freshness of the set that had it', async () => {
+  it('B14, R21: is rejected within the freshness of the set that had it', async () => {
     const { cache, source, clock } = rig();
     source.publishes([key(0), key(1)]);
     await cache.get();
@@ -324,7 +324,7 @@ describe('refresh after a bad signature', () => {
     expect(source.loads).toBe(2);
   });
 
-  it('answers with what is held where the reload brings nothing, fails, or is over the budget', async () => {
+  it('returns what is held where the reload brings nothing, fails, or is over the budget', async () => {
     const { cache, source, clock } = await warmRig();
     const seen = cache.current();
     expect(await cache.refresh({ seen, trigger: 'bad-signature' })).toBe(seen);

@@ -47,7 +47,7 @@ describe('validate', () => {
     expect(fault.cause).toBeUndefined();
   });
 
-  it('refuses by throwing, at once or later; what it threw is the cause', async () => {
+  it('rejects by throwing, at once or later; what it threw is the cause', async () => {
     const cause = new Error('revoked');
     const throwing = () => {
       throw cause;
@@ -72,14 +72,14 @@ describe('validate', () => {
     expect(validate).toHaveBeenCalledTimes(2);
   });
 
-  it('refuses what a client verifies, too', async () => {
+  it('rejects what a client verifies, too', async () => {
     const client = clientOf({ issuer: ISSUER, audience: false, jwks: jwksOf(key), validate: () => false });
     expect(await faultOf(client.verify(good))).toMatchObject({ code: 'token_refused' });
   });
 });
 
 describe('the sender constraint', () => {
-  it('I15: `cnf` is refused whatever it holds, also of a token that is remembered', async () => {
+  it('I15: `cnf` is rejected whatever it holds, also of a token that is remembered', async () => {
     const validate = vi.fn();
     const jwks = jwksWith({ validate });
     for (const cnf of [{ jkt: 'x' }, { 'x5t#S256': 'x' }, {}, null, '', false, 0]) {
@@ -122,7 +122,7 @@ describe('verify', () => {
     [{ maxTokenAge: Number.NaN }, 'maxTokenAge'],
     [{ audiance: 'a' }, 'audiance'],
     [{ validate: () => true }, 'validate'],
-  ])('refuses the options %j and names the bad one', async (options, option) => {
+  ])('rejects the options %j and names the bad one', async (options, option) => {
     expect(await faultOf(jwksWith().verify(good, options))).toMatchObject({ code: 'configuration_invalid', option });
   });
 
@@ -163,14 +163,14 @@ describe('verify', () => {
     expect((await client.verify(await signToken(key, { exp: 9e9 }))).claims).toEqual({ exp: 9e9 });
   });
 
-  it('gives what nobody can change', async () => {
+  it('returns values that callers cannot change', async () => {
     const { claims: verified } = await jwksWith().verify(good);
     expect(Object.isFrozen(verified)).toBe(true);
   });
 });
 
 describe('events of tokens', () => {
-  it('tell of each verification with the issuer and how long it took', async () => {
+  it('report of each verification with the issuer and how long it took', async () => {
     const clock = new ManualClock();
     const jwks = jwksWith({ validate: async () => void (await clock.pass(25)) }, clock);
     const events = listenTo(jwks);
@@ -180,7 +180,7 @@ describe('events of tokens', () => {
     ]);
   });
 
-  it('tell of a refusal what a developer needs, escaped, and nothing of the token', async () => {
+  it('report of a rejection what a developer needs, escaped, and nothing of the token', async () => {
     const jwks = jwksWith();
     const events = listenTo(jwks);
     const evil = await signToken(
@@ -203,7 +203,7 @@ describe('events of tokens', () => {
     expect(JSON.stringify(events)).not.toContain('secret-subject');
   });
 
-  it('tell of an outage as what it is', async () => {
+  it('report of an outage as what it is', async () => {
     const server = await startServer();
     const jwks = serviceOf({ issuer: ISSUER, audience: false, jwksUri: server.url('/jwks'), http: { retries: 0 } });
     const events = listenTo(jwks);
@@ -212,7 +212,7 @@ describe('events of tokens', () => {
     expect(events[1]).toMatchObject({ code: 'jwks_unavailable', issuer: ISSUER });
   });
 
-  it('tell of refusals that others report', async () => {
+  it('report of rejections that others report', async () => {
     const jwks = jwksWith();
     jwks.report(new TokenExpiredError());
     const events = listenTo(jwks);
@@ -230,7 +230,7 @@ describe('events of tokens', () => {
     ]);
   });
 
-  it('are not built while nobody listens', async () => {
+  it('are not built while no caller listens', async () => {
     const clock = new ManualClock();
     const monotonic = vi.spyOn(clock, 'monotonic');
     const jwks = jwksWith({}, clock);
@@ -263,7 +263,7 @@ describe('events of tokens', () => {
 });
 
 describe('close', () => {
-  it('ends what is under way, and refuses what comes later', async () => {
+  it('ends what is under way, and rejects what comes later', async () => {
     const server = await startServer();
     server.on('/jwks', { fault: 'stall' });
     const client = new JwksClient({ jwksUri: server.url('/jwks') });

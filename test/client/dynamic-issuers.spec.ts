@@ -128,7 +128,7 @@ describe('a resolver of issuers', () => {
     expect(unhandled).not.toHaveBeenCalled();
   });
 
-  it('F9: does not open the network to whoever registers a tenant', async () => {
+  it('F9: does not open the network to a tenant that registers itself', async () => {
     const issuer = await startIssuer();
     const entry = { issuer: issuer.issuer };
     const token = await issuer.sign();
@@ -156,7 +156,7 @@ describe('the options of a resolver of issuers', () => {
     [{ issuers: trusted, http: { headers: { 'x-api-key': 's' } } }, 'http.headers'],
     [{ issuers: trusted, http: { tls: { rejectUnauthorized: true } } }, 'http.tls'],
     [{ issuers: trusted, cache: { maxKeys: 1_001 } }, 'cache.maxKeys'],
-  ])('%j: refuses %s', (options, option) => {
+  ])('%j: rejects %s', (options, option) => {
     expect(() => serviceOf({ audience: false, ...options } as unknown as JwksModuleOptions)).toThrow(
       expect.objectContaining({ code: 'configuration_invalid', option }),
     );
@@ -189,7 +189,7 @@ const unsigned = (iss: string) =>
     .concat('A'.repeat(86))
     .join('.');
 
-describe('tokens that nobody signed', () => {
+describe('unsigned tokens', () => {
   it.each(['one after the other', 'all at once'])(
     'A7: %s, cause at most 20 fetches and 100 look-ups a minute, and evict no issuer in use',
     async (how) => {

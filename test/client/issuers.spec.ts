@@ -200,7 +200,7 @@ describe('issuers in one store', () => {
     }
   });
 
-  it('H2: are told apart by where the keys come from, failover included', async () => {
+  it('H2: are reported apart by where the keys come from, failover included', async () => {
     const store = createCache({ stores: [new Keyv()] });
     const server = await startServer();
     const [mine, planted] = [await testKey('ES256', 'mine'), await testKey('ES256', 'planted')];

@@ -117,7 +117,7 @@ describe('what users of PyJWKClient find here', () => {
     expect(server.requests).toMatchObject([{ clientName: 'orders-api' }]);
   });
 
-  it('parity: ssl_context (http.tls) that is none is refused', () => {
+  it('parity: ssl_context (http.tls) that is none is rejected', () => {
     const make = (tls: object) => () => new JwksClient({ jwksUri: 'https://id.example.com/jwks', http: { tls } });
     expect(make({ ca: '-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----' })).toThrow(/"http\.tls\.ca"/);
     expect(make({ cert: 'no' })).toThrow(JwksConfigurationError);
@@ -148,7 +148,7 @@ describe('what users of PyJWKClient find here', () => {
     expect(server.requests[1]?.headers).toMatchObject({ 'cache-control': 'no-cache' });
   });
 
-  it('parity: get_signing_key(kid) fails after 2 requests for a key that nobody has', async () => {
+  it('parity: get_signing_key(kid) fails after 2 requests for an unknown key', async () => {
     const { client, server } = await twoKeys();
     expect(await faultOf(client.getSigningKey('nobody'))).toMatchObject({ code: 'key_not_found', kid: 'nobody' });
     expect(server.requests).toHaveLength(2);

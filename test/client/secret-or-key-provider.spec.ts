@@ -39,7 +39,7 @@ describe('secretOrKeyProvider', () => {
     expect(await authenticate(strategy, await issuer.sign())).toMatchObject({ user: { sub: 'test-user' } });
   });
 
-  it('tells an outage from a bad token', async () => {
+  it('reports an outage from a bad token', async () => {
     const issuer = await startIssuer({ alg: 'RS256' });
     const token = await issuer.sign();
     await issuer.down();

@@ -66,7 +66,7 @@ describe('a token that comes again', () => {
     expect(checks()).toBe(3);
   });
 
-  it('counts and is told like any other', async () => {
+  it('counts and is reported like any other', async () => {
     const { jwks } = rig();
     await jwks.verify(good);
     const events = listenTo(jwks);
@@ -103,7 +103,7 @@ describe('a token that comes again', () => {
     }
   });
 
-  it('is answered with what nobody can have changed', async () => {
+  it('returns a value that no caller can have changed', async () => {
     const { jwks } = rig({ validate: (token) => void caught(() => Object.assign(token.claims, { sub: 'root' })) });
     const before = structuredClone((await jwks.verify(good)).claims);
     const seen = await jwks.verify<{ sub: string; roles: string[]; realm: { access: string[] } }>(good);
@@ -130,7 +130,7 @@ describe('a token that comes again', () => {
     expect(validate).toHaveBeenCalledTimes(4);
   });
 
-  it('is refused once everything is closed', async () => {
+  it('is rejected once everything is closed', async () => {
     const client = new JwksClient({ issuer: ISSUER, audience: false, jwks: jwksOf(key) });
     const lasting = await signToken(key, { ...claims, exp: 9e9 });
     await client.verify(lasting);
@@ -206,7 +206,7 @@ describe('a key', () => {
     expect(checks()).toBe(1);
   });
 
-  it('H6: with new material under its kid refuses the tokens of the old, until that is back', async () => {
+  it('H6: with new material under its kid rejects the tokens of the old, until that is back', async () => {
     const { jwks, publish, codeOf } = rig({ refetchLimit: { burst: 0, every: '30s' } });
     const renewed = await signToken(successor, claims);
     await jwks.verify(good);
@@ -333,7 +333,7 @@ describe('other rules', () => {
     [{ audience: 'billing' }, { audience: 'orders-api' }, 'claim_invalid'],
     [{ algorithms: ['RS256'] }, { algorithms: ['ES256'] }, 'alg_not_allowed'],
     [{ requiredClaims: ['jti'] }, { requiredClaims: [] }, 'claim_invalid'],
-  ])('H8: of the module refuse a token that was good by those of a call: %j', async (module, options, code) => {
+  ])('H8: of the module reject a token that was good by those of a call: %j', async (module, options, code) => {
     const { jwks, codeOf } = rig(module);
     await jwks.verify(good, options);
     expect(await codeOf(good)).toBe(code);
@@ -466,7 +466,7 @@ describe('the option tokenCache', () => {
     [{ max: Number.NaN }, 'tokenCache.max'],
     [{ max: Number.POSITIVE_INFINITY }, 'tokenCache.max'],
     [{ maks: 1 }, 'tokenCache.maks'],
-  ])('refuses %j', (tokenCache, option) => {
+  ])('rejects %j', (tokenCache, option) => {
     const options = { issuer: ISSUER, audience: false, jwks: jwksOf(key), tokenCache };
     for (const make of [() => serviceOf(options as JwksModuleOptions), () => clientOf(options as JwksClientOptions)]) {
       const fault = caught(make);

@@ -124,7 +124,7 @@ describe('the store of an issuer', () => {
 
   it.each<[string, () => JwksClientOptions]>([
     ['a static set', () => ({ issuer: 'https://id.example.com', jwks: jwksOf(key) })],
-    ["a source that can't be told from another's", () => ({ source: customSource() })],
+    ["a source that can't be distinguished from another's", () => ({ source: customSource() })],
   ])('is not troubled with %s', async (_, make) => {
     const { store, entries } = openStore();
     const get = vi.spyOn(store, 'get');

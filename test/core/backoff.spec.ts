@@ -54,7 +54,7 @@ describe('parseRetryAfter', () => {
     expect(parseRetryAfter(value, now)).toBeUndefined();
   });
 
-  it('answers with nothing or with 1 ms to 1 h, whatever the header', () => {
+  it('returns nothing or 1 ms to 1 h, whatever the header', () => {
     fc.assert(
       fc.property(fc.string(), (value) => {
         const delay = parseRetryAfter(value, now);

@@ -18,7 +18,7 @@ describe('a private slot', () => {
     expect(slot.of(object)).toBe(2);
   });
 
-  it('is seen by nobody, and goes neither to copies nor to heirs', () => {
+  it('is invisible, and goes neither to copies nor to heirs', () => {
     const slot = privateSlot<number>();
     const object = { a: 1 };
     slot.fill(object, 1);

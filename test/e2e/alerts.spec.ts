@@ -101,7 +101,7 @@ describe.skipIf(!prometheusAvailable())('alerts, with a real Prometheus and the 
     await clears('JwksNoSuccessfulFetch');
   }, 120_000);
 
-  it('fires for kids that the provider does not publish, and for refused tokens', async () => {
+  it('fires for kids that the provider does not publish, and for rejected tokens', async () => {
     const strange = await Promise.all(
       Array.from({ length: 20 }, (_, index) =>
         issuer.sign({}, { kid: `strange-${index}`, key: issuer.keys[0]?.privateKey }),

@@ -69,7 +69,7 @@ describe('a microservice over TCP', () => {
   const send = (pattern: string, order: Order): Promise<unknown> =>
     firstValueFrom(client.send<unknown>(pattern, order));
 
-  it('lets a good token in', async () => {
+  it('accepts a good token', async () => {
     const token = await issuer.sign({ sub: 'alice' });
     await expect(send('list', { token })).resolves.toEqual({ sub: 'alice' });
     await expect(send('create', { token: await issuer.sign({ scope: 'orders:write' }) })).resolves.toEqual({
@@ -78,7 +78,7 @@ describe('a microservice over TCP', () => {
     await expect(send('ping', {})).resolves.toBe('pong');
   });
 
-  it('tells its client the reason, rather than "Internal server error"', async () => {
+  it('gives its client the reason, rather than "Internal server error"', async () => {
     await expect(send('list', {})).rejects.toEqual({
       status: 'error',
       message: 'An access token is required',

@@ -166,7 +166,7 @@ describe.each(ADAPTERS)('the answers to faults, on %s', (_, makeAdapter) => {
   });
 
   describe.each(['/authenticated', '/passport'])('through %s', (path) => {
-    it('lets a good token in', async () => {
+    it('accepts a good token', async () => {
       await expect(api.call(path, { token: await issuer.sign() })).resolves.toMatchObject({
         status: 200,
         body: { in: true },

@@ -166,7 +166,7 @@ describe.each([
     return caller;
   };
 
-  it('lets a good token in, and gives its claims and the token', async () => {
+  it('accepts a good token, and gives its claims and the token', async () => {
     const { ask } = await connect(await issuer.sign({ sub: 'alice', scope: 'orders:write', tenant: 'acme' }));
     await expect(ask('me')).resolves.toEqual({ sub: 'alice', token: 3 });
     await expect(ask('write')).resolves.toBe('written');

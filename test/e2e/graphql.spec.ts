@@ -132,7 +132,7 @@ describe.each([
     return (await response.json()) as Result;
   }
 
-  it('lets a good token in, and gives its claims and the token', async () => {
+  it('accepts a good token, and gives its claims and the token', async () => {
     const token = await issuer.sign({ sub: 'alice', scope: 'orders:write' });
     await expect(ask('{ me token }', token)).resolves.toEqual({ data: { me: 'alice', token: true } });
     const mutation = 'mutation { create(name: "book") }';
@@ -261,7 +261,7 @@ describe.each([
       await expect(received()).resolves.toEqual([{ ticks: '1' }, { ticks: '2' }]);
     });
 
-    it('is refused without a token, and with one that expired since the client connected', async () => {
+    it('is rejected without a token, and with one that expired since the client connected', async () => {
       connect({});
       await expect(received()).resolves.toEqual([['token_missing']]);
       await client?.dispose();

@@ -342,7 +342,7 @@ describe.each(ADAPTERS)('the guard in front of a whole application, on %s', (_, 
     expect(validated).toEqual([]);
   });
 
-  it('lets an optional route go on without a token, and with a good one; a bad one is refused as ever', async () => {
+  it('lets an optional route go on without a token, and with a good one; a bad one is rejected as ever', async () => {
     const path = '/orders/optional';
     await expect(api.call(path)).resolves.toMatchObject({ status: 200, body: { sub: null, user: null } });
     const token = await issuer.sign({ sub: 'alice' });

@@ -96,7 +96,7 @@ describe('a microservice over TCP, with the token in the payload', () => {
     firstValueFrom(client.send<unknown>(pattern, data as Order));
   const withToken = (token: unknown): Order => ({ metadata: { token } });
 
-  it('lets a good token in, and gives its claims and the token', async () => {
+  it('accepts a good token, and gives its claims and the token', async () => {
     const order = withToken(await issuer.sign({ sub: 'alice', scope: 'orders:write', tenant: 'acme' }));
     await expect(send('me', order)).resolves.toEqual({ sub: 'alice', parts: 3 });
     await expect(send('write', order)).resolves.toBe('written');
@@ -197,7 +197,7 @@ describe.each([
   });
 });
 
-describe('a microservice while keys cannot be had', () => {
+describe('a microservice while keys are unavailable', () => {
   it('is never open, and says so with a code of its own', async () => {
     await using issuer = await TestIssuer.start();
     const token = await issuer.sign();

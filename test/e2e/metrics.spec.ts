@@ -74,7 +74,7 @@ describe('the metrics of a module', () => {
     expect(await accepted()).toBe(50);
   });
 
-  it('count refusals by code, those of no trusted issuer as untrusted', async () => {
+  it('count rejections by code, those of no trusted issuer as untrusted', async () => {
     const issuer = await startIssuer();
     const jwks = serviceOf(issuer.options());
     const registry = new Registry();

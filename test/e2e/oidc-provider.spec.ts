@@ -95,7 +95,7 @@ describe('tokens of oidc-provider', () => {
       expect(await api.orders(await idp.token({ alg }))).toEqual(ACCEPTED);
     });
 
-    it('are refused where their audience is another API', async () => {
+    it('are rejected where their audience is another API', async () => {
       const other = await startApi(adapter(), { issuer: idp.issuer, audience: 'billing-api' });
       expect(await other.orders(await idp.token())).toMatchObject({ status: 401, body: { code: 'claim_invalid' } });
       await other.app.close();

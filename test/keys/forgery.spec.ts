@@ -13,7 +13,7 @@ const signingInput = (alg: string, sub: string) => `${encode({ alg, kid: 'forged
 describe('an RSA key with e = 1', () => {
   const jwk = { kty: 'RSA', kid: 'forged', e: 'AQ', n: Buffer.alloc(256, 0xff).toString('base64url') };
 
-  it('D8: lets anybody sign: the padded digest is its own signature', async () => {
+  it('D8: lets any client sign: the padded digest is its own signature', async () => {
     const input = signingInput('RS256', 'forged-e1');
     const digestInfo = Buffer.concat([
       Buffer.from('3031300d060960864801650304020105000420', 'hex'),
@@ -27,7 +27,7 @@ describe('an RSA key with e = 1', () => {
     expect(JSON.parse(Buffer.from(payload).toString())).toEqual({ sub: 'forged-e1' });
   });
 
-  it('is refused, alone and beside a good key', async () => {
+  it('is rejected, alone and beside a good key', async () => {
     const good = await testKey('RS256');
     const set = JwkSet.parse({ keys: [jwk, good.jwk] });
     expect(set.select({ kid: 'forged', alg: 'RS256' })).toBeUndefined();
@@ -40,7 +40,7 @@ describe('an RSA key with e = 1', () => {
 describe('an Ed25519 key of low order', () => {
   const encodings = lowOrderEncodings();
 
-  it('is judged by an equation that knows good signatures from bad ones', async () => {
+  it('is validated by an equation that knows good signatures from bad ones', async () => {
     const { privateKey, publicKey } = await promisify(generateKeyPair)('ed25519');
     const octets = Buffer.from(publicKey.export({ format: 'jwk' }).x as string, 'base64url');
     const signature = sign(null, Buffer.from('message'), privateKey);

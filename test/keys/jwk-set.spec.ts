@@ -49,7 +49,7 @@ describe('JwkSet.parse', () => {
     [{ keys: { length: 1, 0: {} } }, 'The JWK Set has no array of "keys"'],
     [{ Keys: [] }, 'The JWK Set has no array of "keys"'],
     [Object.create({ keys: [] }), 'The JWK Set has no array of "keys"'],
-  ])('refuses %j, a fault that a stale set may bridge', (document, message) => {
+  ])('rejects %j, a fault that a stale set may bridge', (document, message) => {
     expect(errorResponseOf(document)).toMatchObject({ message, allowsStale: true, retryable: false, failsOver: true });
   });
 
@@ -58,13 +58,13 @@ describe('JwkSet.parse', () => {
     [[null], 'The JWK Set has no usable key: a key is not a JSON object'],
     [[{ kty: 'oct', k: 'c2VjcmV0', kid: 'a\n' }], 'The JWK Set has no usable key: "a\\u000a" has private members (k)'],
     [[{}, {}, {}, {}, 1], 'a key lacks a key type ("kty"); and 2 more'],
-  ])('refuses the keys %j, a fault that no stale set bridges', (keys, message) => {
+  ])('rejects the keys %j, a fault that no stale set bridges', (keys, message) => {
     const error = errorResponseOf({ keys });
     expect(error.message).toContain(message);
     expect(error).toMatchObject({ allowsStale: false, retryable: false, failsOver: true });
   });
 
-  it('G5: accepts 1,000 entries and refuses 1,001', () => {
+  it('G5: accepts 1,000 entries and rejects 1,001', () => {
     const keys = Array.from({ length: 1_000 }, (_, index) => ({ ...rsa, kid: `k${index}` }));
     expect(JwkSet.parse({ keys }).size).toBe(1_000);
     keys.push(keys[0] as (typeof keys)[0]);
@@ -138,7 +138,7 @@ describe('JwkSet.parse', () => {
     expect(errorResponseOf({ keys: Array(3) }).message).toContain('a key is not a JSON object');
   });
 
-  it('judges 1,000 keys of any kind', async () => {
+  it('validates 1,000 keys of any kind', async () => {
     const { jwk: p521 } = await testKey('ES512');
     for (const jwk of [rsa, p521, okp]) {
       const keys = Array.from({ length: 1_000 }, (_, index) => ({ ...jwk, kid: `k${index}` }));
@@ -190,7 +190,7 @@ describe('JwkSet.select', () => {
     expect(set.select({ kid: 'other', alg: 'RS256' })).toBeUndefined();
   });
 
-  it('tells namesakes apart by the algorithm', () => {
+  it('reports namesakes apart by the algorithm', () => {
     const set = parse({ ...ec, kid: 'same' }, { ...rsa, kid: 'same' });
     expect(set.select({ kid: 'same', alg: 'RS256' })?.kty).toBe('RSA');
     expect(set.select({ kid: 'same', alg: 'ES256' })?.kty).toBe('EC');

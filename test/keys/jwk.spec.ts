@@ -95,7 +95,7 @@ describe('a usable JWK', () => {
     }
   });
 
-  it('may be nested 32 levels deep where nobody looks', () => {
+  it('may be nested 32 levels deep in claims that are not read', () => {
     expect(reasonOf({ ...rsa, note: nested(31) })).toBeUndefined();
   });
 
@@ -270,7 +270,7 @@ describe('a member in base64url', () => {
     }
   });
 
-  it('is refused where unused last bits are set', () => {
+  it('is rejected where unused last bits are set', () => {
     // 32 octets leave two bits in the last of 43 characters.
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
     const x = ec.x as string;
@@ -396,7 +396,7 @@ describe('an object that plays tricks', () => {
     }
   });
 
-  it('is judged by what is kept, though its members change from one look to the next', () => {
+  it('is validated by what is kept, though its members change from one look to the next', () => {
     let looks = 0;
     const entry = {
       ...rsa,

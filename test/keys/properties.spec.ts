@@ -53,7 +53,7 @@ function parseOrRefuse(document: unknown): JwkSet | undefined {
 }
 
 describe('JwkSet, whatever it is given', () => {
-  it('parses any JSON or refuses it with InvalidJwkSetError', () => {
+  it('parses any JSON or rejects it with InvalidJwkSetError', () => {
     fc.assert(
       fc.property(fc.oneof(fc.jsonValue(), fc.record({ keys: fc.jsonValue() })), (document) => {
         const set = parseOrRefuse(document);
@@ -63,7 +63,7 @@ describe('JwkSet, whatever it is given', () => {
     );
   });
 
-  it('parses anything else that a program may hand in, or refuses it likewise', () => {
+  it('parses anything else that a program may hand in, or rejects it likewise', () => {
     const anything = fc.anything({ withNullPrototype: true, withSparseArray: true, withBigInt: true, withMap: true });
     const entries = fc.array(fc.oneof(anything, goodJwk(), spoiltJwk(anything)), { maxLength: 6 });
     fc.assert(

@@ -119,7 +119,7 @@ describe('SigningKey.toCryptoKey', () => {
     await expect(key.toCryptoKey()).resolves.toHaveProperty('type', 'public');
   });
 
-  it('refuses an algorithm that the key does not support, and keeps nothing of it', async () => {
+  it('rejects an algorithm that the key does not support, and keeps nothing of it', async () => {
     const key = await keyFor('RS256');
     for (const alg of ['PS256', 'HS256', 'ES256', '__proto__', 'x\n']) {
       await expect(key.toCryptoKey(alg)).rejects.toThrow(TypeError);

@@ -104,7 +104,7 @@ const rules: Row[] = [
   [{ algorithms: 'ES256' }, 'algorithms', /at least one algorithm/],
   [{ algorithms: ['HS256'] }, 'algorithms', /can't have "HS256": a JWK Set holds public keys/],
   [{ algorithms: ['ES256', 'HS512'] }, 'algorithms', /can't have "HS512"/],
-  [{ algorithms: ['none'] }, 'algorithms', /can't have "none": anybody could/],
+  [{ algorithms: ['none'] }, 'algorithms', /can't have "none": any client could/],
   [{ algorithms: ['NONE'] }, 'algorithms', /can't have "NONE"/],
   [{ algorithms: ['es256'] }, 'algorithms', /has no "es256": known are RS256/],
   [{ algorithms: ['ES256K'] }, 'algorithms', /has no "ES256K"/],
@@ -236,7 +236,7 @@ describe('resolveModuleOptions', () => {
     [{ http: { timeouts: 1 } }, 'http.timeouts', 'did you mean "http.timeout"?'],
     [{ refetchLimit: { brust: 1 } }, 'refetchLimit.brust', 'did you mean "refetchLimit.burst"?'],
     [{ secretOrKey: 'x' }, 'secretOrKey', 'known are issuer, audience'],
-  ])('refuses an option that does not exist: %j', (options, option, says) => {
+  ])('rejects an option that does not exist: %j', (options, option, says) => {
     const error = refused(options);
     expect(error.option).toBe(option);
     expect(error.message).toContain(`There is no option "${option}"`);
@@ -486,7 +486,7 @@ describe('resolveModuleOptions, several issuers', () => {
       'http.allowPrivateAddresses',
       /beside "http\.fetch".*resolver function/,
     ],
-  ])('refuses %j and names "%s"', (options, option, says) => {
+  ])('rejects %j and names "%s"', (options, option, says) => {
     const error = faultOf(() => resolveModuleOptions({ audience: 'orders-api', ...options }));
     expect(error.option).toBe(option);
     expect(error.message).toMatch(says);

@@ -73,7 +73,7 @@ describe.each(ADAPTERS)('the HTTP surface, on %s', (_, makeAdapter) => {
   const statuses = async (calls: readonly CallOptions[], path = '/authenticated') =>
     Promise.all(calls.map(async (call) => (await api.call(path, call)).status));
 
-  it('I1: lets nothing in that has no token', async () => {
+  it('I1: accepts nothing that has no token', async () => {
     const basic = Buffer.from('user:password').toString('base64');
     const values = [
       '',

@@ -180,7 +180,7 @@ describe('faults of the fetch path that need a process to start again', () => {
     expect(issuer.jwksRequests).toBe(2);
   });
 
-  it('H3: a removed key is refused within the freshness of the set, and in an outage when staleIfError is over', async () => {
+  it('H3: a removed key is rejected within the freshness of the set, and in an outage when staleIfError is over', async () => {
     const issuer = await startIssuer();
     const clock = new ManualClock(Date.now());
     const cache = { ttl: '10m', staleIfError: '1h' } as const;

@@ -140,7 +140,7 @@ describe('the look-up of a guarded connection', () => {
     await expect(ask(guardedLookup(unknown), true)).rejects.toBe(unknown);
   });
 
-  it('judges an address in place of a name, which Node does not look up', async () => {
+  it('validates an address in place of a name, which Node does not look up', async () => {
     const opened = vi.fn<() => void>();
     const resolve = vi.fn<() => void>();
     const { connect } = guardConnections({ buildConnector: () => opened, Pool: class {} } as never, {}, resolve);

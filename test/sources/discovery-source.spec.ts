@@ -111,7 +111,7 @@ describe('the set of an issuer', () => {
     }
   });
 
-  describe('cannot be had', () => {
+  describe('are unavailable', () => {
     it.each([408, 429, 500, 503])('while discovery answers %i; another look may help', async (status) => {
       server.on(OIDC, { status, headers: { 'retry-after': '3' } }).on(OAUTH, { body: metadata() });
       expect(await fault(discovery().load(requestWith()))).toMatchObject({
@@ -140,7 +140,7 @@ describe('the set of an issuer', () => {
       );
     });
 
-    it('while nobody answers', async () => {
+    it('while no server answers', async () => {
       await server.close();
       expect(await fault(discovery().load(requestWith()))).toMatchObject({ code: 'jwks_unavailable', retryable: true });
     });
@@ -331,7 +331,7 @@ describe('the set of an issuer', () => {
       },
     );
 
-    it('asks nobody else once its answer is of no use', async () => {
+    it('makes no further request once its answer is of no use', async () => {
       const controller = new AbortController();
       server.on('/jwks', { fault: 'stall' });
       const attempt = fault(source.load(requestWith({ signal: controller.signal })));

@@ -49,7 +49,7 @@ describe('an error of a source', () => {
     );
   });
 
-  it('names the proxy that refused, and its status, but not its credentials', async () => {
+  it('names the proxy that rejected, and its status, but not its credentials', async () => {
     const proxy = await startProxy();
     proxy.refuseWith = 407;
     vi.stubEnv('HTTPS_PROXY', `http://user:secret@${proxy.host}`);

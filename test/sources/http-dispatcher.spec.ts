@@ -111,7 +111,7 @@ describe('a transport', () => {
   describe('over HTTPS', () => {
     const secured = (tls: { cert: string; key: string }, more = {}) => started({ tls: { ...tls, ...more } });
 
-    it('trusts a private CA only where told to', async () => {
+    it('trusts a private CA only where reported to', async () => {
       const { url } = await secured(certificates.server).then((https) => ({ url: https.url() }));
       expect(await ask(transportOf({ tls: { ca: certificates.ca } }), url)).toBe('hello');
       for (const transport of [transportOf({}), transportOf({ tls: {} })]) {
@@ -165,7 +165,7 @@ describe('a transport', () => {
       expect(fault.retryable).toBe(false);
     });
 
-    it('refuses at once what is no PEM, or a key of another certificate', () => {
+    it('rejects at once what is no PEM, or a key of another certificate', () => {
       const { server: own, client } = certificates;
       for (const tls of [{ ca: 5 as never }, { cert: 'x' }, { key: 'x' }, { cert: own.cert, key: client.key }]) {
         expect(() => createTransport({ tls, allowPrivateAddresses: true })).toThrow(
@@ -203,14 +203,14 @@ describe('a transport', () => {
       expect(https.requests).toHaveLength(0);
     });
 
-    it('shows the credentials of the URL to the proxy and to nobody else', async () => {
+    it('shows the credentials of the URL to the proxy alone', async () => {
       const transport = transportOf({ proxy: proxy.url.replace('//', '//user:p%40ss@') });
       await ask(transport, server.url());
       expect(proxy.credentials).toEqual([`Basic ${btoa('user:p@ss')}`]);
       expect(server.requests[0]?.headers).not.toHaveProperty('authorization');
     });
 
-    it('fails where the proxy refuses', async () => {
+    it('fails where the proxy rejects', async () => {
       proxy.refuseWith = 407;
       const https = await started({ tls: certificates.server });
       expect(await faultOf(transportOf({ proxy: proxy.url }), https.url())).toMatchObject({
@@ -310,7 +310,7 @@ describe('a transport', () => {
       '[::ffff:127.0.0.1]',
       '169.254.169.254',
       '[fd00:ec2::254]',
-    ])('F9: refuses http://%s', async (host) => {
+    ])('F9: rejects http://%s', async (host) => {
       const { transport } = guarded();
       const fault = await faultOf(transport, `http://${host}:${new URL(server.origin).port}/`);
       expect(fault).toMatchObject({ code: 'jwks_unavailable', retryable: false, failsOver: true });
@@ -318,7 +318,7 @@ describe('a transport', () => {
       expect(server.requests).toHaveLength(0);
     });
 
-    it('F9: refuses a name by what it resolves to', async () => {
+    it('F9: rejects a name by what it resolves to', async () => {
       const { transport, asked } = guarded({ tls: { ca: certificates.ca } }, ['127.0.0.1', '10.0.0.1', '::1']);
       for (const protocol of ['http', 'https']) {
         const fault = await faultOf(transport, `${protocol}://id.example.com:${new URL(server.origin).port}/jwks`);
@@ -330,7 +330,7 @@ describe('a transport', () => {
       expect(server.requests).toHaveLength(0);
     });
 
-    it('refuses localhost by the real resolver', async () => {
+    it('rejects localhost by the real resolver', async () => {
       const transport = transportOf({ allowPrivateAddresses: false });
       expect(await faultOf(transport, server.url().replace('127.0.0.1', 'localhost'))).toMatchObject({
         retryable: false,
@@ -338,7 +338,7 @@ describe('a transport', () => {
       expect(server.requests).toHaveLength(0);
     });
 
-    it('tells a proxy the checked address instead of the name, and makes TLS for the name', async () => {
+    it('reports a proxy the checked address instead of the name, and makes TLS for the name', async () => {
       const https = await started({ tls: certificates.elsewhere });
       proxy.leadTo = { host: '127.0.0.1', port: Number(new URL(https.origin).port) };
       const { transport, asked } = guarded({ proxy: proxy.url, tls: { ca: certificates.ca } }, [
@@ -390,7 +390,7 @@ describe('a transport', () => {
   });
 
   describe('that is closed', () => {
-    it('cuts what it has open and refuses more', async () => {
+    it('cuts what it has open and rejects more', async () => {
       const transport = transportOf({ tls: {} });
       server.on('/', { fault: 'stall' });
       const running = faultOf(transport, server.url());

@@ -71,7 +71,7 @@ describe('one exchange', () => {
     );
   });
 
-  it('tells how long it took, body included', async () => {
+  it('reports how long it took, body included', async () => {
     server.on('/jwks?secret=1', async () => {
       await clock.pass(3_000);
       return { body: '{}' };
@@ -94,7 +94,7 @@ describe('one exchange', () => {
     },
   );
 
-  it('drops a body nobody wants, so that the connection is freed', async () => {
+  it('drops an unwanted body, so that the connection is freed', async () => {
     server.on('/jwks?secret=1', { status: 500, body: endless() });
     expect((await get()).status).toBe(500);
     await server.idle();
@@ -177,7 +177,7 @@ describe('one exchange', () => {
     await server.idle();
   });
 
-  it('G2: refuses a long chain of encodings', async () => {
+  it('G2: rejects a long chain of encodings', async () => {
     server.on('/jwks?secret=1', { body: '{}', headers: { 'content-encoding': Array(1_000).fill('gzip').join(', ') } });
     expect(await fault(get())).toMatchObject({ code: 'jwks_unavailable' });
   });
@@ -227,7 +227,7 @@ describe('one exchange', () => {
       ['a body that is no stream', { status: 200, headers: new Headers(), body: { keys: [] } }],
       ['no headers', { status: 200, body: null }],
       ['chunks that are no bytes', { status: 200, headers: new Headers(), body: ReadableStream.from(['text']) }],
-    ])('fails where it answers with %s', async (_, junk) => {
+    ])('fails where it returns %s', async (_, junk) => {
       expect(await fault(get({}, async () => junk))).toMatchObject({
         code: 'jwks_unavailable',
         retryable: false,
@@ -269,7 +269,7 @@ describe('one exchange', () => {
       expect(cancel).toHaveBeenCalledOnce();
     });
 
-    it('fails where it followed a redirect in spite of being told not to', async () => {
+    it('fails where it followed a redirect in spite of being reported not to', async () => {
       server
         .on('/jwks?secret=1', { status: 302, headers: { location: '/elsewhere' } })
         .on('/elsewhere', { body: '{}' });
@@ -294,7 +294,7 @@ describe('the text of an answer', () => {
     ['NaN', Buffer.from('{"keys":[NaN]}')],
     ['a trailing comma', Buffer.from('{"keys":[],}')],
     ['a comment', Buffer.from('{"keys":[]/**/}')],
-  ])('R12, R15, R16: is refused when it is %s, without being quoted', (_, body) => {
+  ])('R12, R15, R16: is rejected when it is %s, without being quoted', (_, body) => {
     const attempt = () => parseJson(body, 'https://id.example.com/jwks?secret=1');
     expect(attempt).toThrow(
       expect.objectContaining({ code: 'jwks_invalid', retryable: false, failsOver: true, allowsStale: true }),

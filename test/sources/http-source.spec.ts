@@ -54,7 +54,7 @@ describe('a set at a URL', () => {
     );
   }
 
-  it('is judged and names the URL it comes from', async () => {
+  it('is validated and names the URL it comes from', async () => {
     answering({});
     const answer = await load();
     expect(answer.set).toBeInstanceOf(JwkSet);
@@ -80,7 +80,7 @@ describe('a set at a URL', () => {
     ['a string', '"keys"'],
     ['1,001 keys', { keys: Array(1_001).fill({ kty: 'x' }) }],
     ['2 MiB', Buffer.alloc(2_097_152, ' ')],
-  ])('R14: is refused when it is %s, and the stale set may serve', async (_, body) => {
+  ])('R14: is rejected when it is %s, and the stale set may serve', async (_, body) => {
     answering({ body });
     expect(await fault(load())).toMatchObject({
       code: 'jwks_invalid',
@@ -90,7 +90,7 @@ describe('a set at a URL', () => {
     });
   });
 
-  it('R13: is refused when it lost its keys, and the stale set may not serve', async () => {
+  it('R13: is rejected when it lost its keys, and the stale set may not serve', async () => {
     answering({ body: { keys: [] } });
     expect(await fault(load())).toMatchObject({ code: 'jwks_invalid', allowsStale: false });
   });
@@ -106,7 +106,7 @@ describe('a set at a URL', () => {
     ...[400, 401, 403, 404, 410, 451].map((status) => [status, false] as const),
     ...[408, 429, 500, 502, 503, 504].map((status) => [status, true] as const),
     ...[201, 202, 203, 204, 206, 301, 302, 303, 307, 308, 304].map((status) => [status, false] as const),
-  ])('R5, R7: cannot be had with a status of %i: may be tried again %s', async (status, retryable) => {
+  ])('R5, R7: are unavailable with a status of %i: may be tried again %s', async (status, retryable) => {
     server.on('/jwks', { status, headers: { location: server.url('/elsewhere') } });
     const error = await fault(load());
     expect(error).toMatchObject({ code: 'jwks_unavailable', retryable, failsOver: true, allowsStale: true });
@@ -324,7 +324,7 @@ describe('a set at a URL', () => {
       });
     });
 
-    it('is refused where it is no set', async () => {
+    it('is rejected where it is no set', async () => {
       answering({ body: { keys: {} } });
       expect(await fault(source.fetchDocument(request()))).toMatchObject({ code: 'jwks_invalid' });
     });

@@ -161,7 +161,7 @@ describe('a source that is asked again', () => {
       expect(await document).toEqual({ keys: [] });
     });
 
-    it('answers with its usable keys where it knows no document', async () => {
+    it('returns its usable keys where it knows no document', async () => {
       expect(await retrying(new ScriptedSource([good])).fetchDocument(requestWith())).toEqual(good.set.toJSON());
     });
   });

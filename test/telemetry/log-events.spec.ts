@@ -55,7 +55,7 @@ describe('logEvents', () => {
     return lines;
   };
 
-  it('tells of a rotation', () => {
+  it('reports a rotation', () => {
     expect(tell({ type: 'set.rotated', issuer: ISSUER, added: ['k2', 'k3'], removed: [] })).toEqual([
       `log: Keys of "${ISSUER}" rotated: added "k2", "k3", none removed`,
     ]);
@@ -68,13 +68,13 @@ describe('logEvents', () => {
     expect(line.length).toBeLessThan(200);
   });
 
-  it('tells of a failure once, then once a minute with the number of those in between', async () => {
+  it('reports a failure once, then once a minute with the number of those in between', async () => {
     const line = `warn: Keys of "${ISSUER}" could not be loaded: connect ECONNREFUSED; not tried again for 2s`;
     expect(tell(failed, failed, failed)).toEqual([line]);
     await clock.pass('59s');
     expect(tell(failed)).toEqual([]);
     await clock.pass('1s');
-    expect(tell(failed)).toEqual([`${line} (and 3 times since it was last told)`]);
+    expect(tell(failed)).toEqual([`${line} (and 3 times since it was last logged)`]);
     await clock.pass('1m');
     expect(tell(failed)).toEqual([line]);
   });
@@ -86,7 +86,7 @@ describe('logEvents', () => {
     expect(tell(...dropped)).toHaveLength(1);
   });
 
-  it('tells of each issuer and each kind of trouble on its own', () => {
+  it('reports each issuer and each kind of trouble on its own', () => {
     const events: JwksEvent[] = [
       failed,
       { ...failed, issuer: 'https://other' },
@@ -103,9 +103,9 @@ describe('logEvents', () => {
     expect(lines[7]).toContain('"a" has a modulus of 1024 bits');
   });
 
-  it('tells of recovery after a failure, and of no other load', () => {
+  it('reports recovery after a failure, and of no other load', () => {
     expect(tell(loaded)).toEqual([]);
-    expect(tell(failed, loaded, loaded)[1]).toBe(`log: Keys of "${ISSUER}" can be had again`);
+    expect(tell(failed, loaded, loaded)[1]).toBe(`log: Keys of "${ISSUER}" are available again`);
     expect(lines).toHaveLength(2);
     tell(failed);
     expect(tell({ type: 'set.unchanged', issuer: ISSUER, duration: 1 })).toHaveLength(1);
@@ -113,7 +113,7 @@ describe('logEvents', () => {
     expect(tell({ ...loaded, issuer: 'https://other' })).toEqual([]);
   });
 
-  it('tells at error of a hand that is not ours in the store', () => {
+  it('reports at error of a hand that is not ours in the store', () => {
     const tampered: JwksEvent = {
       type: 'store.failed',
       issuer: ISSUER,
@@ -187,7 +187,7 @@ describe('logEvents', () => {
     expect(lines[2]).toMatch(/^warn: .*100000 claim_invalid \(aud\): .* \| 33333 code_1: /);
   });
 
-  it('tells of another cause within the minute at debug', () => {
+  it('reports another cause within the minute at debug', () => {
     events.emit(misconfigured);
     events.emit({ ...misconfigured, code: 'key_not_found', claim: undefined });
     expect(lines[1]).toMatch(/^debug: .* 1 key_not_found: /);
@@ -205,7 +205,7 @@ describe('logEvents', () => {
     expect(lines[0]).toContain('Rejected tokens: 1 issuer_untrusted');
   });
 
-  it('tells at error that a set serves no more, and of its recovery', () => {
+  it('reports at error that a set serves no more, and of its recovery', () => {
     tell({ type: 'set.expired', issuer: ISSUER }, loaded);
     expect(lines[0]).toMatch(/^error: .*expired/);
     expect(lines[1]).toMatch(/^log: /);
@@ -218,7 +218,7 @@ describe('logEvents', () => {
     expect(lines).toHaveLength(1);
   });
 
-  it('ends when it is told to', () => {
+  it('ends when it is reported to', () => {
     end();
     expect(events.observed).toBe(false);
   });

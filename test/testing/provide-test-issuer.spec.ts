@@ -33,7 +33,7 @@ describe('provideTestIssuer', () => {
     await module.close();
   });
 
-  it('leaves an issuer that it was handed to whoever started it', async () => {
+  it('leaves an issuer that it was handed to the test that started it', async () => {
     await using issuer = await TestIssuer.start();
     const module = await Test.createTestingModule({ imports: [provideTestIssuer(issuer)] }).compile();
     expect(module.get(TestIssuer)).toBe(issuer);

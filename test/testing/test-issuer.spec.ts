@@ -20,7 +20,7 @@ async function verify(token: string, options = { issuer: issuer.issuer, audience
 const get = async (url: string) => (await fetch(url)).json() as Promise<Record<string, unknown>>;
 
 describe('what a TestIssuer publishes', () => {
-  it('tells its issuer and jwks_uri by OpenID Connect and by RFC 8414 discovery', async () => {
+  it('gives its issuer and jwks_uri by OpenID Connect and by RFC 8414 discovery', async () => {
     const document = await get(`${issuer.issuer}/.well-known/openid-configuration`);
     expect(document).toMatchObject({ issuer: issuer.issuer, jwks_uri: issuer.jwksUri });
     expect(await get(`${issuer.url}/.well-known/oauth-authorization-server`)).toEqual(document);
@@ -44,7 +44,7 @@ describe('what a TestIssuer publishes', () => {
     expect(decodeJwt(await other.sign()).iss).toBe(other.issuer);
   });
 
-  it('refuses an issuerPath without its slash', async () => {
+  it('rejects an issuerPath without its slash', async () => {
     await expect(TestIssuer.start({ issuerPath: 'tenant' })).rejects.toThrow('issuerPath');
   });
 
@@ -64,7 +64,7 @@ describe('what a TestIssuer publishes', () => {
     expect((await fetch(issuer.jwksUri, conditional)).status).toBe(200);
   });
 
-  it('sends Cache-Control when told to', async () => {
+  it('sends Cache-Control when reported to', async () => {
     const header = async () => (await fetch(issuer.jwksUri)).headers.get('cache-control');
     expect(await header()).toBeNull();
     issuer.cacheControl = 'max-age=60';
@@ -147,13 +147,13 @@ describe('sign', () => {
     expect(decodeProtectedHeader(await other.sign()).alg).toBe('ES256');
   });
 
-  it('forges with a key of somebody else under its own kid', async () => {
+  it('forges with another key under its own kid', async () => {
     const forged = await issuer.sign({}, { key: generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey });
     expect(decodeProtectedHeader(forged)).toMatchObject({ alg: 'ES256', kid: issuer.kids[0] });
     await expect(verify(forged)).rejects.toThrow('signature verification failed');
   });
 
-  it('makes HMAC and unsecured tokens, which nobody should accept', async () => {
+  it('makes HMAC and unsecured tokens, which an API must reject', async () => {
     const hmac = await issuer.sign({}, { alg: 'HS256', kid: 'any', key: new Uint8Array(32) });
     expect(decodeProtectedHeader(hmac)).toMatchObject({ alg: 'HS256', kid: 'any' });
     const unsecured = await issuer.sign({ sub: 'mallory' }, { alg: 'none' });
@@ -246,7 +246,7 @@ describe('keys', () => {
 describe('outages', () => {
   const code = (error: unknown) => ((error as Error).cause as { code?: string }).code;
 
-  it('refuses connections while down, resets what is open, and comes back on the same port', async () => {
+  it('rejects connections while down, resets what is open, and comes back on the same port', async () => {
     const { issuer: url } = issuer;
     await issuer.slow('1h');
     const hanging = fetch(issuer.jwksUri).catch(code);
@@ -289,7 +289,7 @@ describe('outages', () => {
     expect(await get(`${issuer.issuer}/.well-known/openid-configuration`)).toEqual({ keys: [null] });
   });
 
-  it('answers with a status and its headers', async () => {
+  it('returns a status and its headers', async () => {
     await issuer.status(503, { 'retry-after': '5' });
     const response = await fetch(issuer.jwksUri);
     expect([response.status, response.headers.get('retry-after')]).toEqual([503, '5']);
@@ -310,7 +310,7 @@ describe('outages', () => {
     expect(await fetch(jwksUri).catch(code)).toBe('ECONNREFUSED');
   });
 
-  it('takes the port it is told to', async () => {
+  it('takes the port it is reported to', async () => {
     const port = Number(new URL(issuer.url).port);
     await issuer.close();
     await using other = await TestIssuer.start({ port });

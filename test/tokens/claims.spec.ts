@@ -77,7 +77,7 @@ describe('times', () => {
     expect(claimAtFault(() => judge({}, { requiredClaims: ['exp'] }))).toBe('exp');
   });
 
-  it('E9: refuses on and after `exp`, the tolerance counted once', () => {
+  it('E9: rejects on and after `exp`, the tolerance counted once', () => {
     expect(judge({ exp: seconds + 1 })).toEqual({ exp: seconds + 1 });
     expect(() => judge({ exp: seconds })).toThrow(TokenExpiredError);
     expect(() => judge({ exp: seconds - 1 })).toThrow(TokenExpiredError);
@@ -94,7 +94,7 @@ describe('times', () => {
     expect(() => judge({ [name]: seconds + 5 }, { clockTolerance: 4999 })).toThrow(TokenNotActiveError);
   });
 
-  it('E11: refuses a token older than `maxTokenAge`, and one that does not tell its age', () => {
+  it('E11: rejects a token older than `maxTokenAge`, and one that does not report its age', () => {
     const aged = (iat: number, clockTolerance = 0) => judge({ iat }, { maxTokenAge: 60_000, clockTolerance });
     expect(aged(seconds - 60)).toEqual({ iat: seconds - 60 });
     expect(() => aged(seconds - 61)).toThrow(TokenExpiredError);
@@ -104,7 +104,7 @@ describe('times', () => {
     expect(() => judge({ iat: seconds }, { maxTokenAge: 0 })).not.toThrow();
   });
 
-  it('can be judged again by themselves', () => {
+  it('can be validated again by themselves', () => {
     const claims = judge({ exp: seconds + 10, iat: seconds, nbf: seconds });
     expect(() => validateTimestamps(claims, rules, now + 9999)).not.toThrow();
     expect(() => validateTimestamps(claims, rules, now + 10_000)).toThrow(TokenExpiredError);
@@ -129,7 +129,7 @@ describe('the audience', () => {
     '1',
   ];
 
-  it('E1: is refused unless one member is exactly ours', () => {
+  it('E1: is rejected unless one member is exactly ours', () => {
     expect(claimAtFault(() => judge({ iss }, {}, rules))).toBe('aud');
     for (const aud of refused)
       expect(
@@ -146,7 +146,7 @@ describe('the audience', () => {
     }
   });
 
-  it('E3: is refused where a member is no string, also where any audience will do', () => {
+  it('E3: is rejected where a member is no string, also where any audience will do', () => {
     for (const aud of [[1, 'orders-api'], ['orders-api', null], [['orders-api']], [{}], 1, true, null, {}]) {
       expect(claimAtFault(() => judge({ iss, aud }, {}, rules))).toBe('aud');
       expect(claimAtFault(() => judge({ aud }))).toBe('aud');
@@ -179,7 +179,7 @@ describe('the issuer', () => {
     expect(judge({ iss, aud: 'orders-api' }, {}, rules)).toEqual({ iss, aud: 'orders-api' });
   });
 
-  it('E5: is refused where it is no string, also where any issuer will do', () => {
+  it('E5: is rejected where it is no string, also where any issuer will do', () => {
     for (const value of [[iss], [iss, 'https://evil.example/'], null, 1, {}, true]) {
       expect(() => judge({ iss: value, aud: 'orders-api' }, {}, rules)).toThrow(TokenError);
       expect(claimAtFault(() => judge({ iss: value }))).toBe('iss');

@@ -113,7 +113,7 @@ describe('diagnose', () => {
     expect(reason + said).toContain(hint);
   });
 
-  it('tells of the issuer that a route does not take', () => {
+  it('reports the issuer that a route does not take', () => {
     const claims = { iss: 'https://id.example.com/' };
     expect(diagnose(new UntrustedIssuerError(), contextOf({ claims, rules: undefined })).reason).toContain(
       'this route',

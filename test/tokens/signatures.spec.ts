@@ -42,13 +42,13 @@ describe.each(['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'E
       expect((await forgery.verify(forgery.token)).claims).toEqual(CLAIMS);
     });
 
-    it('is refused with what jose found wrong as the cause', async () => {
+    it('is rejected with what jose found wrong as the cause', async () => {
       const { withSignature, signature } = await forgeryOf(alg);
       const refusal = withSignature(Buffer.from(signature).fill(1));
       await expect(refusal).rejects.toMatchObject({ cause: { code: 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED' } });
     });
 
-    it('D2, D6: is refused where it is empty, of another length, all zero or all one', async () => {
+    it('D2, D6: is rejected where it is empty, of another length, all zero or all one', async () => {
       const { signature, withSignature, verify, token } = forgery;
       await expect(verify(token.slice(0, token.lastIndexOf('.') + 1))).rejects.toThrow('compact form');
       for (const length of [1, 2, 32, signature.length - 1])
@@ -59,7 +59,7 @@ describe.each(['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'E
       for (const byte of [0, 1, 0xff]) await refused(withSignature(Buffer.alloc(signature.length, byte)));
     });
 
-    it('is refused after the change of any one bit that is tried', async () => {
+    it('is rejected after the change of any one bit that is tried', async () => {
       const { signature, withSignature } = forgery;
       for (let bit = 0; bit < signature.length * 8; bit += 61) {
         const changed = Buffer.from(signature);
@@ -68,7 +68,7 @@ describe.each(['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'E
       }
     });
 
-    it('is refused under another key of its kind, and over another text', async () => {
+    it('is rejected under another key of its kind, and over another text', async () => {
       const other = await testKey(alg, 'other');
       const impostor = { ...other, kid: forgery.key.kid };
       await refused(forgery.verify(await signToken(impostor, CLAIMS)));
@@ -90,7 +90,7 @@ describe.each([
   const size = order.length / 2;
   const bytes = (value: bigint) => Buffer.from(value.toString(16).padStart(size * 2, '0'), 'hex');
 
-  it('D1: is refused with r or s of 0, 1, n-1 and n', async () => {
+  it('D1: is rejected with r or s of 0, 1, n-1 and n', async () => {
     const { withSignature, signature } = await forgeryOf(alg);
     const r = signature.subarray(0, size);
     const s = signature.subarray(size);
@@ -103,7 +103,7 @@ describe.each([
     await refused(withSignature(Buffer.concat([s, r])));
   });
 
-  it('D2: is refused in DER', async () => {
+  it('D2: is rejected in DER', async () => {
     const { withSignature, signed, key, signature } = await forgeryOf(alg);
     const der = sign(`sha${alg.slice(2)}`, signed, keyObjectOf(key));
     expect(der[0]).toBe(0x30);
@@ -126,7 +126,7 @@ describe('an RSA signature', () => {
     return privateEncrypt({ key: keyObjectOf(key), padding: constants.RSA_NO_PADDING }, block);
   }
 
-  it('D4: is refused with any other padding than that of PKCS #1', async () => {
+  it('D4: is rejected with any other padding than that of PKCS #1', async () => {
     const { key, withSignature, signed } = await forgeryOf('RS256');
     const hash = createHash('sha256').update(signed).digest();
     const info = Buffer.from('3031300d060960864801650304020105000420', 'hex');
@@ -168,7 +168,7 @@ describe('an RSA signature', () => {
       await refused(withSignature(await raw(key, other)), `forgery ${index}`);
   });
 
-  it('D5: is refused with another salt length, hash or trailer than PSS has in JOSE', async () => {
+  it('D5: is rejected with another salt length, hash or trailer than PSS has in JOSE', async () => {
     const { key, withSignature, signed, signature } = await forgeryOf('PS256');
     const pss = (hash: string, saltLength: number) =>
       sign(hash, signed, { key: keyObjectOf(key), padding: constants.RSA_PKCS1_PSS_PADDING, saltLength });
@@ -183,7 +183,7 @@ describe('an RSA signature', () => {
     await refused(withSignature(sign('sha256', signed, keyObjectOf(key))));
   });
 
-  it('A4: is refused as PS256 where it is that of RS256, whether or not the key names its alg', async () => {
+  it('A4: is rejected as PS256 where it is that of RS256, whether or not the key names its alg', async () => {
     const key = await testKey('RS256');
     const claims = { ...CLAIMS };
     const pss = { ...(await testKey('PS256')), kid: key.kid };
@@ -214,7 +214,7 @@ describe('EdDSA', () => {
     await expect(one.verify(tokens[1])).rejects.toBeInstanceOf(SigningKeyNotFoundError);
   });
 
-  it('D13: names outside of the list are refused, whatever stands behind them', async () => {
+  it('D13: names outside of the list are rejected, whatever stands behind them', async () => {
     const key = await testKey('EdDSA');
     for (const alg of ['Ed448', 'ES256K', 'ML-DSA-44', 'ESP256', 'RSA-OAEP', 'dir']) {
       const token = rawToken({ alg, kid: key.kid }, CLAIMS);
@@ -226,7 +226,7 @@ describe('EdDSA', () => {
     }
   });
 
-  it('refuses a signature with S over the order of the group', async () => {
+  it('rejects a signature with S over the order of the group', async () => {
     const { withSignature, signature } = await forgeryOf('EdDSA');
     const order = 2n ** 252n + 27742317777372353535851937790883648493n;
     const s = BigInt(`0x${Buffer.from(signature.subarray(32)).reverse().toString('hex')}`);
@@ -269,7 +269,7 @@ describe('a changed token', () => {
     for (const token of tokens) expect((await verify(token)).claims.iss).toBe(ISSUER);
   });
 
-  it('accepts nothing that jose refuses, and reads the same claims', async () => {
+  it('accepts nothing that jose rejects, and reads the same claims', async () => {
     const key = await testKey('ES256');
     const { verify } = verifierOf(setOf(key));
     const publicKey = await importJWK(key.jwk, 'ES256');

@@ -28,7 +28,7 @@ describe('a token that was verified before', () => {
     expect(checks).not.toHaveBeenCalled();
   });
 
-  it('H5: is judged by the time of each use', async () => {
+  it('H5: is validated by the time of each use', async () => {
     const { seen, verifier, clock } = await seenBy();
     await clock.pass(600_000 + 4_999);
     expect(verifier.verifyAgain(token, seen, RULES)).toBe(seen.verified);
@@ -36,7 +36,7 @@ describe('a token that was verified before', () => {
     expect(() => verifier.verifyAgain(token, seen, RULES)).toThrow(expect.objectContaining({ code: 'token_expired' }));
   });
 
-  it('H8: is judged by the rules of each use', async () => {
+  it('H8: is validated by the rules of each use', async () => {
     const { seen, verifier } = await seenBy();
     const refusals = [
       [{ audience: ['other-api'] }, 'claim_invalid'],
@@ -53,7 +53,7 @@ describe('a token that was verified before', () => {
     expect(verifier.verifyAgain(token, seen, { ...RULES })).toBe(seen.verified);
   });
 
-  it('H6: is checked anew where looking its key up gives another object, and refused by the new material', async () => {
+  it('H6: is checked anew where looking its key up gives another object, and rejected by the new material', async () => {
     const { seen, verifier, keys, checks } = await seenBy();
     keys.set = setOf(key);
     const again = await verifier.verifyAgain(token, seen, RULES);

@@ -55,7 +55,7 @@ describe('a good token', () => {
     expect(keys.refreshes).toEqual([]);
   });
 
-  it('E17: is frozen all the way down, and its claims are nobody else\u2019s', async () => {
+  it('E17: is frozen all the way down, and shares its claims with no other token', async () => {
     const { verify } = verifierOf(setOf(key));
     const [first, second] = await Promise.all([verify(token), verify(token)]);
     expect(Object.isFrozen(first)).toBe(true);
@@ -71,7 +71,7 @@ describe('a good token', () => {
     expect((await verify(token, { issuer: false })).issuer).toBe(ISSUER);
   });
 
-  it('B6: needs no kid where one key alone fits, and is refused where several do', async () => {
+  it('B6: needs no kid where one key alone fits, and is rejected where several do', async () => {
     const nameless = await signToken(key, CLAIMS, { kid: undefined });
     expect((await verifierOf(setOf(key, await testKey('RS256'))).verify(nameless)).claims).toEqual(CLAIMS);
     await expect(verifierOf(setOf(key, await testKey('ES256', 'other'))).verify(nameless)).rejects.toBeInstanceOf(
@@ -80,7 +80,7 @@ describe('a good token', () => {
   });
 });
 
-describe('what is refused before any key is looked for', () => {
+describe('what is rejected before any key is looked for', () => {
   async function refusedUnseen(refused: unknown, fault: new () => TokenError) {
     const keys = new WatchedKeys(setOf(key));
     keys.fault = new JwksConnectionError('down');
@@ -225,7 +225,7 @@ describe('the key', () => {
       await expect(verify(await signToken(key, CLAIMS, { kid })), kid).rejects.toBeInstanceOf(SigningKeyNotFoundError);
   });
 
-  it('that cannot be had is no fault of the token: the error comes through untouched', async () => {
+  it('that are unavailable is no fault of the token: the error comes through untouched', async () => {
     for (const fault of [new JwksConnectionError('timed out'), new InvalidJwkSetError('not JSON')]) {
       const keys = new WatchedKeys(setOf(key));
       keys.fault = fault;
@@ -272,7 +272,7 @@ describe('the key', () => {
   });
 });
 
-describe('what is refused under a good signature', () => {
+describe('what is rejected under a good signature', () => {
   const cases: [name: string, claims: object | string, fault: new (...of: never[]) => TokenError][] = [
     ['C11: an array for claims', '[]', MalformedTokenError],
     ['C12: claims nested 100,000 deep', `{"x":${'['.repeat(2000)}${']'.repeat(2000)}}`, MalformedTokenError],

@@ -18,7 +18,7 @@ export async function setMaterial(changing) {
   };
 }
 
-/** Bodies of a JWK Set, many with an entry that would let anybody sign. */
+/** Bodies of a JWK Set, many with an entry that would let any client sign. */
 export function setBodies(material) {
   const oddEntry = oddEntries(material);
   const first = fc.oneof(fc.constant(material.key), oddEntry, mutated(material.key));
