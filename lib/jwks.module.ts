@@ -11,6 +11,7 @@ import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/co
 import { assertRulesAreGuarded } from './auth/guard-coverage.js';
 import { JwksAuthGuard } from './auth/jwks-auth.guard.js';
 import { JwksStrategy } from './auth/jwks.strategy.js';
+import { JwksModuleChecks } from './auth/module-checks.js';
 import { JwksRuntime } from './client/jwks-runtime.js';
 import { JwksConfigurationError } from './core/errors.js';
 import {
@@ -33,6 +34,7 @@ const providers: Provider[] = [
   { provide: JwksService, useFactory: (runtime: JwksRuntime) => new JwksService(runtime), inject: [JwksRuntime] },
   JwksAuthGuard,
   JwksStrategy,
+  JwksModuleChecks,
 ];
 
 /**
@@ -48,6 +50,8 @@ const providers: Provider[] = [
  */
 @Module({ providers, exports: [JwksService, JwksAuthGuard, JwksStrategy] })
 export class JwksModule extends ConfigurableModuleClass implements OnModuleInit, OnApplicationShutdown {
+  // The name as written: a bundler may rename the class.
+  private readonly logger = new Logger('JwksModule');
   private endLogs: (() => void) | undefined;
   private endMetrics: (() => void) | undefined;
 
@@ -89,11 +93,12 @@ export class JwksModule extends ConfigurableModuleClass implements OnModuleInit,
     const { modules, config, adapterHost } = this;
     assertRulesAreGuarded({ modules, config, adapterHost, allowed: this.runtime.settings.allowUnguarded });
     this.endMetrics = await this.exportMetrics();
-    this.endLogs = logEvents(this.runtime.events, this.runtime.clock, new Logger(JwksModule.name));
-    const { prefetch } = this.runtime.settings;
+    this.endLogs = logEvents(this.runtime.events, this.runtime.clock, this.logger);
+    const { prefetch, warnings } = this.runtime.settings;
+    for (const warning of warnings) this.logger.warn(warning);
     if (prefetch === 'required') await this.prefetchOrFail();
     // A failure in the background is an event; a start that fails for it would be a crash loop.
-    else if (prefetch) this.runtime.prefetch().catch(() => undefined);
+    else if (prefetch) this.prefetch().catch(() => undefined);
   }
 
   /** Ends what is under way. */
@@ -110,15 +115,27 @@ export class JwksModule extends ConfigurableModuleClass implements OnModuleInit,
     return api && exportToOpenTelemetry(api, this.runtime.telemetry);
   }
 
+  private async prefetch(): Promise<void> {
+    await this.runtime.prefetch();
+    const loaded = this.runtime.status().map(({ issuer, keys }) => `${keys} of ${issuer ?? 'any issuer'}`);
+    if (loaded.length > 0) this.logger.log(`Keys loaded: ${loaded.slice(0, LISTED).join(', ')}${more(loaded.length)}`);
+  }
+
   /** Nest calls no shutdown hook of an application that did not start. */
   private async prefetchOrFail(): Promise<void> {
     try {
-      await this.runtime.prefetch();
+      await this.prefetch();
     } catch (error) {
       await this.runtime.close();
       throw error;
     }
   }
+}
+
+const LISTED = 10;
+
+function more(count: number): string {
+  return count > LISTED ? ` and ${count - LISTED} more issuers` : '';
 }
 
 function isObject(value: unknown): boolean {

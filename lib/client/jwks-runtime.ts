@@ -23,6 +23,8 @@ export interface RuntimeSettings {
   readonly allowUnguarded: ReadonlySet<UnguardedKind>;
   readonly tokenFrom: ((request: TokenExtractorRequest) => string | null) | undefined;
   readonly realm: string | undefined;
+  /** What the log says at start of options that have less effect than they seem to. */
+  readonly warnings: readonly string[];
 }
 
 /** @internal */
@@ -74,8 +76,9 @@ export class JwksRuntime {
 
   /** Throws a JwksConfigurationError. Nothing is fetched yet. */
   static ofModule(options: unknown, clock = systemClock): JwksRuntime {
-    const { trust, prefetch, metrics, allowUnguarded, tokenFrom, realm, ...keeping } = resolveModuleOptions(options);
-    const settings = { prefetch, metrics, allowUnguarded, tokenFrom, realm };
+    const { trust, prefetch, metrics, allowUnguarded, tokenFrom, realm, warnings, ...keeping } =
+      resolveModuleOptions(options);
+    const settings = { prefetch, metrics, allowUnguarded, tokenFrom, realm, warnings };
     return new JwksRuntime(partsOf(trust, keeping, clock), settings);
   }
 
@@ -88,6 +91,7 @@ export class JwksRuntime {
       allowUnguarded: new Set<UnguardedKind>(),
       tokenFrom: undefined,
       realm: undefined,
+      warnings: [],
     });
   }
 

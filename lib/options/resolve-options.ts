@@ -30,6 +30,7 @@ export interface ResolvedModule extends ResolvedKeeping {
   readonly allowUnguarded: ReadonlySet<UnguardedKind>;
   readonly tokenFrom: ((request: TokenExtractorRequest) => string | null) | undefined;
   readonly realm: string | undefined;
+  readonly warnings: readonly string[];
 }
 
 /** @internal */
@@ -83,6 +84,7 @@ export function resolveModuleOptions(given: unknown): ResolvedModule {
   return {
     trust,
     ...keeping,
+    warnings: kind === 'list' ? unsentSecrets(options) : [],
     prefetch: readPrefetch(options, trust),
     metrics: resolveMetrics(options),
     allowUnguarded: new Set(options.list('allowUnguarded', isUnguardedKind, `a list of ${UNGUARDED_KINDS.join(', ')}`)),
@@ -96,6 +98,14 @@ export function resolveModuleOptions(given: unknown): ResolvedModule {
 export function resolveClientOptions(given: unknown): ResolvedClient {
   const options = OptionReader.read(given, '', [...CLIENT_NAMES, ...KEEPING_NAMES]);
   return { issuer: resolveIssuer(options), ...resolveKeeping(options, 'one') };
+}
+
+/** Beside several issuers, headers and TLS settings are of no use for the module as a whole. */
+function unsentSecrets(options: OptionReader): string[] {
+  const http = options.get('http') as Record<string, unknown> | undefined;
+  return ['headers', 'tls']
+    .filter((name) => http !== undefined && Object.hasOwn(http, name) && http[name] !== undefined)
+    .map((name) => `Option "http.${name}" is used for no issuer: name it in the "http" of each issuer that it is for`);
 }
 
 /** How issuers are given. */

@@ -234,8 +234,11 @@ describe('optional peers', () => {
     `;
     const cwd = fileURLToPath(new URL('../../', import.meta.url));
     const output = await new Promise<string>((resolve) =>
-      execFile(process.execPath, ['--input-type=module', '--eval', script], { cwd }, (_error, stdout, stderr) =>
-        resolve(stdout + stderr),
+      execFile(
+        process.execPath,
+        ['--no-deprecation', '--input-type=module', '--eval', script],
+        { cwd },
+        (_error, stdout, stderr) => resolve(stdout + stderr),
       ),
     );
     expect(output).toBe('now on\nasked for @opentelemetry/api\n');

@@ -1,0 +1,89 @@
+import 'reflect-metadata';
+import { Injectable, Module, Scope, type INestApplication } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { JwksConfigurationError, JwksModule, JwksService } from '../../lib/index.js';
+import { faultOf, jwksOf, startServer } from '../client/support.js';
+import { signToken, testKey } from '../support/keys.js';
+
+type Imports = NonNullable<Parameters<typeof Test.createTestingModule>[0]['imports']>;
+
+const key = await testKey();
+const optionsOf = (issuer: string, isGlobal = true) =>
+  ({ issuer, audience: false, jwks: jwksOf(key), isGlobal }) as const;
+
+async function start(...imports: Imports): Promise<INestApplication> {
+  const app = (await Test.createTestingModule({ imports }).compile()).createNestApplication({ logger: false });
+  onTestFinished(() => app.close());
+  return app.init();
+}
+
+describe('a JwksModule that would not work as it is written', () => {
+  it('two for the whole application fail the start', async () => {
+    const modules = ['https://a', 'https://b'].map((issuer) => JwksModule.forRoot(optionsOf(issuer)));
+    expect(await faultOf(start(...modules))).toMatchObject({ code: 'configuration_invalid', option: 'isGlobal' });
+  });
+
+  it('one with options of a request-scoped provider fails the start', async () => {
+    @Injectable({ scope: Scope.REQUEST })
+    class PerRequest {
+      readonly issuer = 'https://a';
+    }
+    @Module({ providers: [PerRequest], exports: [PerRequest] })
+    class ConfigModule {}
+    const module = JwksModule.forRootAsync({
+      imports: [ConfigModule],
+      inject: [PerRequest],
+      useFactory: ({ issuer }: PerRequest) => optionsOf(issuer),
+    });
+    const fault = await faultOf(start(module));
+    expect(fault).toBeInstanceOf(JwksConfigurationError);
+    expect(fault.message).toContain('request-scoped');
+  });
+});
+
+describe('headers and certificates', () => {
+  it('A13: of the module go to none of several issuers, and those of an issuer to it alone', async () => {
+    const server = await startServer();
+    for (const path of ['/a', '/b']) server.on(path, { body: jwksOf(key) });
+    let calls = 0;
+    const app = await start(
+      JwksModule.forRoot({
+        audience: false,
+        prefetch: false,
+        http: { headers: { 'x-api-key': 'of-the-module' } },
+        issuers: [
+          { issuer: 'https://a', jwksUri: server.url('/a') },
+          {
+            issuer: 'https://b',
+            jwksUri: server.url('/b'),
+            http: { headers: async () => ({ 'x-api-key': `of-b-${(calls += 1)}` }) },
+          },
+        ],
+      }),
+    );
+    const jwks = app.get(JwksService);
+    for (const issuer of ['https://a', 'https://b']) await jwks.verify(await signToken(key, { iss: issuer, exp: 9e9 }));
+    await jwks.client('https://b').getJwkSet({ refresh: true });
+    expect(server.requests.map(({ path, headers }) => [path, headers['x-api-key']])).toEqual([
+      ['/a', undefined],
+      ['/b', 'of-b-1'],
+      ['/b', 'of-b-2'],
+    ]);
+  });
+
+  it('that a function does not return become an outage without their value', async () => {
+    const app = await start(
+      JwksModule.forRoot({
+        issuer: 'https://a',
+        audience: false,
+        prefetch: false,
+        jwksUri: 'https://a/jwks',
+        http: { retries: 0, headers: () => ({ 'x-api-key': 'secret\n' }) },
+      }),
+    );
+    const fault = await faultOf(app.get(JwksService).getSigningKeys());
+    expect(fault.code).toBe('jwks_unavailable');
+    expect(JSON.stringify([fault, fault.message])).not.toContain('secret');
+  });
+});
