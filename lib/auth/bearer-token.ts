@@ -13,8 +13,11 @@ const TOKEN68_CHARS = charactersOf('-._~+/');
 
 /** Authorization values up to this length cost nothing, whatever reads them. */
 const HARMLESS_LENGTH = 1024;
-/** No scheme has a name as long as this, and JavaScript's `\s` also matches 0xA0. */
-const LONG_AND_HARMLESS = /^\S{1,64}[ \t]{1,8}\S+$/;
+/**
+ * No scheme has a longer name, and something follows the blanks after it: else the expression of an
+ * extractor tries every split of name and blanks (`\s` matches 0xA0 too).
+ */
+const LONG_AND_HARMLESS = /^\S{1,64}\s+\S/;
 
 /**
  * The token of one `Authorization` value; `undefined` where there is none: the value is of another
