@@ -1,3 +1,4 @@
+import type { JwksStatus } from '../../lib/client/trusted-issuer.js';
 import { JwksRuntime } from '../../lib/client/jwks-runtime.js';
 import { InsufficientScopeError } from '../../lib/core/errors.js';
 import type { JwksEvent } from '../../lib/core/events.js';
@@ -24,6 +25,7 @@ interface Outcome {
 /** What somebody outside could have noticed since the last time. */
 export interface Observation {
   readonly outcomes: readonly Outcome[];
+  status?: readonly JwksStatus[];
   readonly [aspect: string]: unknown;
 }
 
