@@ -185,8 +185,10 @@ export class JwkSetCache implements KeyLookup {
     const set = this.served.servable ?? (await this.served.getOrLoad('missing'));
     const found = pick(set);
     if (found) return found;
-    if (!isAnswered && this.settings.refetchLimit.burst > 0)
-      throw this.backoff.isFailing ? this.backoff.toError() : this.notAsked();
+    if (!isAnswered && this.settings.refetchLimit.burst > 0) {
+      if (this.backoff.isFailing) throw this.backoff.toError();
+      throw this.budget.wasAbsent(set, kid, alg) ? notFound(kid) : this.notAsked();
+    }
     this.budget.rememberAbsent(set, kid, alg);
     throw notFound(kid);
   }

@@ -55,10 +55,15 @@ export class RefetchBudget {
     return Math.max(0, this.fullAt - this.clock.monotonic() - Math.max(0, burst - 1) * every);
   }
 
-  /** Whether the source has answered lately that it has no such key. */
+  /** Whether the source has answered lately that it has no such key: it is not asked again yet. */
   isAbsent(set: object, kid: string | undefined, alg: string | undefined): boolean {
-    const absence = this.lacking === set ? this.absent?.get(absentId(kid, alg)) : undefined;
+    const absence = this.absenceOf(set, kid, alg);
     return absence !== undefined && this.clock.monotonic() < absence.until;
+  }
+
+  /** Whether the source has ever answered that it has no such key, as long as it has this set. */
+  wasAbsent(set: object, kid: string | undefined, alg: string | undefined): boolean {
+    return this.absenceOf(set, kid, alg) !== undefined;
   }
 
   /**
@@ -73,6 +78,10 @@ export class RefetchBudget {
     const before = this.absent.get(id);
     const delay = before ? Math.min(before.delay * 2, ASK_AGAIN.max) : ASK_AGAIN.first;
     this.absent.set(id, { delay, until: this.clock.monotonic() + delay });
+  }
+
+  private absenceOf(set: object, kid: string | undefined, alg: string | undefined): Absence | undefined {
+    return this.lacking === set ? this.absent?.get(absentId(kid, alg)) : undefined;
   }
 }
 

@@ -218,6 +218,16 @@ describe('a flood of invented kids', () => {
     expect((await look(cache, 'b')).kid).toBe('b');
   });
 
+  it('stays unknown for a kid that the provider said it has not, also when it may not be asked again', async () => {
+    const { cache, source, clock } = await warmRig();
+    await expect(look(cache, 'x0')).rejects.toMatchObject({ code: 'key_not_found' });
+    await clock.pass('2s');
+    for (const kid of ['x1', 'x2', 'x3']) await look(cache, kid).catch(() => undefined);
+    await expect(look(cache, 'x4')).rejects.toMatchObject({ code: 'jwks_unavailable' });
+    await expect(look(cache, 'x0')).rejects.toMatchObject({ code: 'key_not_found' });
+    expect(source.loads).toBe(4);
+  });
+
   it('touches nothing that is held', async () => {
     const { cache, source } = await warmRig();
     source.publishesDocument({ keys: [] });

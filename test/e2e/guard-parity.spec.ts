@@ -94,7 +94,7 @@ describe.each(ADAPTERS)("AuthGuard('jwks'), @Authenticated() and jwks.verify(), 
     issuer = await TestIssuer.start({ audience: 'orders-api' });
     const validate = ({ claims: { sub } }: { claims: { sub?: string } }) => sub !== 'banned';
     api = await Api.start(makeAdapter, {
-      imports: [JwksModule.forRoot({ ...issuer.options(), validate })],
+      imports: [JwksModule.forRoot({ ...issuer.options(), validate, refetchLimit: { burst: 1_000 } })],
       controllers: [OrdersController],
     });
     jwks = api.app.get(JwksService);
