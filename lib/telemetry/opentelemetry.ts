@@ -3,6 +3,7 @@ import type { LoadTracer } from '../core/load-tracer.js';
 import type { TelemetrySource } from '../core/telemetry-source.js';
 import { BOUNDARIES, INSTRUMENTS, type Attributes, type InstrumentId } from './instruments.js';
 import { Observer } from './observations.js';
+import { PacedRecording } from './paced-recording.js';
 import { recordEvents } from './recordings.js';
 
 type Api = typeof import('@opentelemetry/api');
@@ -45,16 +46,18 @@ function exportMetrics(api: Api, source: TelemetrySource): () => void {
   }
   const instruments = [...observable.values()];
   const observer = new Observer(source);
+  const paced = new PacedRecording(
+    (instrument, attributes, value) => synchronous.get(instrument)?.(value, attributes),
+    () => source.now(),
+  );
   const observe: Parameters<typeof meter.addBatchObservableCallback>[0] = (result) => {
     if (source.isClosed) return;
     for (const { instrument, attributes, value } of observer.observe())
       result.observe(observable.get(instrument) as ObservableGauge, value, attributes);
+    paced.catchUp();
   };
   meter.addBatchObservableCallback(observe, instruments);
-  const end = recordEvents(source, (instrument, attributes, value, count) => {
-    const record = synchronous.get(instrument);
-    for (let times = 0; times < count; times += 1) record?.(value, attributes);
-  });
+  const end = recordEvents(source, (...recorded) => paced.record(...recorded));
   return () => {
     meter.removeBatchObservableCallback(observe, instruments);
     end();

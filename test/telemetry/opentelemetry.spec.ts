@@ -89,6 +89,21 @@ describe('OpenTelemetry metrics', () => {
     ]);
   });
 
+  it('count every known token of ordinary traffic, and more with each collection after a flood', async () => {
+    exportToOpenTelemetry(api, source);
+    const count = async () => {
+      const collected = await collect();
+      return (collected.get('jwt.verification.duration')?.points[0]?.value as { count: number } | undefined)?.count;
+    };
+    for (let group = 0; group < 50; group += 1) source.verified(ISSUER, 0.002, undefined, 16);
+    expect(await count()).toBe(800);
+    for (let group = 0; group < 1_000; group += 1) source.verified(ISSUER, 0.002, undefined, 16);
+    const collections = [await count(), await count(), await count(), await count()];
+    expect(collections).toEqual([...collections].sort((one = 0, other = 0) => one - other));
+    expect(collections[0]).toBeLessThan(8_000);
+    expect(collections.at(-1)).toBe(16_800);
+  });
+
   it('end with the export', async () => {
     const end = exportToOpenTelemetry(api, source);
     end();
