@@ -8,7 +8,7 @@ import { Side, type Observation } from './token-cache-side.js';
 
 /** `TOKEN_CACHE_RUNS=20000` looks for longer, `TOKEN_CACHE_SEED` for the same again. */
 const { TOKEN_CACHE_RUNS, TOKEN_CACHE_SEED } = process.env;
-const numRuns = Number(TOKEN_CACHE_RUNS ?? 150);
+const numRuns = Number(TOKEN_CACHE_RUNS ?? 75);
 const limits = TOKEN_CACHE_RUNS ? {} : { interruptAfterTimeLimit: 9_000 };
 const replay = TOKEN_CACHE_SEED ? { seed: Number(TOKEN_CACHE_SEED) } : {};
 

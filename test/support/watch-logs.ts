@@ -14,19 +14,35 @@ const CONSOLE = ['log', 'info', 'warn', 'error', 'debug', 'trace', 'dir', 'table
 
 type Method = (this: unknown, ...args: unknown[]) => unknown;
 
-const watch = new LogWatch();
-const knowsNest = !WITHOUT_NEST.test(expect.getState().testPath ?? '');
+/** What is replaced stays so for the other files that the same process runs. */
+interface Watching {
+  log: LogWatch;
+  isNestWatched: boolean;
+}
 
-for (const method of CONSOLE) listen(console, method, () => `console.${method}`);
-for (const stream of ['stdout', 'stderr'] as const) listen(process[stream], 'write', () => `process.${stream}`);
-if (knowsNest) await watchNest();
-watchSecrets();
+const KEY = Symbol.for('nestjs-jwks.test.log-watch');
+const shared = globalThis as { [KEY]?: Watching };
+const watching = (shared[KEY] ??= startWatching());
+watching.log = new LogWatch();
+if (!watching.isNestWatched && !WITHOUT_NEST.test(expect.getState().testPath ?? '')) {
+  watching.isNestWatched = true;
+  await watchNest();
+}
 
 afterAll(() => {
   // Else this list of layers is out of date, and their logs were not looked at.
-  if (!knowsNest && 'getMetadata' in Reflect) throw new Error('Nest was loaded, and its logs were not watched');
-  if (watch.leaks.size > 0) throw new Error(`These were logged, and must not be:\n${[...watch.leaks].join('\n')}`);
+  if (!watching.isNestWatched && 'getMetadata' in Reflect)
+    throw new Error('Nest was loaded, and its logs were not watched');
+  const { leaks } = watching.log;
+  if (leaks.size > 0) throw new Error(`These were logged, and must not be:\n${[...leaks].join('\n')}`);
 });
+
+function startWatching(): Watching {
+  for (const method of CONSOLE) listen(console, method, () => `console.${method}`);
+  for (const stream of ['stdout', 'stderr'] as const) listen(process[stream], 'write', () => `process.${stream}`);
+  watchSecrets();
+  return { log: new LogWatch(), isNestWatched: false };
+}
 
 /** Whatever logger an application has: its lines come through this class. */
 async function watchNest(): Promise<void> {
@@ -42,20 +58,20 @@ async function watchNest(): Promise<void> {
 
 /** Tokens and keys are secrets from the moment they are made. */
 function watchSecrets(): void {
-  overrideAfter(CompactSign.prototype, 'sign', (token) => watch.keepToken(token as string));
+  overrideAfter(CompactSign.prototype, 'sign', (token) => watching.log.keepToken(token as string));
   overrideAfter(Object.getPrototypeOf(crypto.subtle) as object, 'exportKey', keepKey);
   const { privateKey } = generateKeyPairSync('ed25519');
   overrideAfter(Object.getPrototypeOf(privateKey) as object, 'export', keepKey);
 }
 
 function keepKey(exported: unknown): void {
-  if (typeof exported === 'object' && exported !== null && 'kty' in exported) watch.keepPrivateMembers(exported);
+  if (typeof exported === 'object' && exported !== null && 'kty' in exported) watching.log.keepPrivateMembers(exported);
 }
 
 function listen(object: object, name: string, door: (self: unknown) => string): void {
   override(object, name, (original) => {
     return function (...args) {
-      watch.tell(door(this), args);
+      watching.log.tell(door(this), args);
       return original.apply(this, args);
     };
   });

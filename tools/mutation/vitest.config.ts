@@ -34,6 +34,7 @@ export default defineConfig({
   root,
   test: {
     ...base.test,
+    projects: undefined,
     include: ['{tokens,keys,auth}/**', ...ABOVE].map((path) => `test/${path}.spec.ts`),
     setupFiles: [fileURLToPath(new URL('setup.mjs', import.meta.url))],
     sequence: { ...base.test?.sequence, sequencer: NearestFirst },
