@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { LRUCache } from 'lru-cache';
 import { withDeadline, type Clock } from '../core/clock.js';
 import { isJwksError, JwksConfigurationError, JwksConnectionError, UntrustedIssuerError } from '../core/errors.js';
@@ -86,6 +87,8 @@ export class DynamicIssuers implements IssuerRegistry {
     const perf = { now: () => clock.monotonic() + 1 };
     this.refused = new LRUCache({ max: MAX_REFUSED, ttl: REFUSED_FOR, ttlResolution: 0, perf });
     this.budget = new UnverifiedBudget(LOOKUPS, clock);
+    // Each look-up under way listens: Node would take more than ten for a leak.
+    setMaxListeners(0, this.closing.signal);
   }
 
   trusted(iss: string | undefined): MaybePromise<TrustedIssuer> {
