@@ -1,10 +1,10 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { AuthGuard } from '@nestjs/passport';
-import passport from 'passport';
 import { Strategy } from 'passport-strategy';
 import { MissingTokenError, TokenError } from '../core/errors.js';
 import { JwksService } from '../jwks.service.js';
 import { extractToken, resolveBearerToken } from './credentials.js';
+import { offerStrategy } from './passport-name.js';
 import { errorResponseIn, patchAuthGuard, keepResponse } from './passport-refusal.js';
 import { httpExceptionOf, ownAnswer, errorResponseOf } from './refusal.js';
 import { bindToRequest } from './invocation.js';
@@ -31,9 +31,9 @@ const PassportStrategy = Strategy as unknown as new () => PassportActions;
  * `UnauthorizedException` of its own. `handleRequest` of a subclass gets the fault as `info`. Keys
  * that are unavailable, and an `HttpException` that `validate` throws, are errors and end the chain.
  *
- * Passport's strategies are global to the process, and the last of a name wins: where two
- * applications with different issuers live in one process, use `@Authenticated()`, which knows its
- * own.
+ * Passport's strategies are global to the process: several modules, or two applications with
+ * different issuers, that use `AuthGuard('jwks')` at the same time are an error at start. Use
+ * `@Authenticated()` there, which knows its own.
  *
  * @publicApi
  */
@@ -55,7 +55,7 @@ export class JwksStrategy extends PassportStrategy implements OnModuleInit {
 
   /** Makes the strategy known to Passport, before the first request comes. */
   onModuleInit(): void {
-    passport.use(this.name, this as unknown as passport.Strategy);
+    offerStrategy(this);
     patchAuthGuard(AuthGuard(this.name));
     // The guard of those who made this their `defaultStrategy`.
     patchAuthGuard(AuthGuard());

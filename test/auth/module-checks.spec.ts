@@ -1,8 +1,9 @@
 import 'reflect-metadata';
-import { Injectable, Module, Scope, type INestApplication } from '@nestjs/common';
+import { Controller, Get, Injectable, Module, Scope, UseGuards, type INestApplication } from '@nestjs/common';
+import { AuthGuard } from '@nestjs/passport';
 import { Test } from '@nestjs/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { JwksConfigurationError, JwksModule, JwksService } from '../../lib/index.js';
+import { JwksConfigurationError, JwksModule, JwksService, JwksStrategy } from '../../lib/index.js';
 import { faultOf, jwksOf, startServer } from '../client/support.js';
 import { signToken, testKey } from '../support/keys.js';
 
@@ -17,6 +18,51 @@ async function start(...imports: Imports): Promise<INestApplication> {
   onTestFinished(() => app.close());
   return app.init();
 }
+
+@Controller('passport')
+@UseGuards(AuthGuard('jwks'))
+class PassportController {
+  @Get()
+  get(): string {
+    return 'ok';
+  }
+}
+
+const partOf = (issuer: string, controllers: (typeof PassportController)[] = []) => {
+  @Module({ imports: [JwksModule.forRoot(optionsOf(issuer, false))], controllers })
+  class Part {}
+  return Part;
+};
+
+describe("A19: AuthGuard('jwks')", () => {
+  it('fails the start beside two modules, in whatever order', async () => {
+    for (const parts of [
+      [partOf('https://a', [PassportController]), partOf('https://b')],
+      [partOf('https://a'), partOf('https://b', [PassportController])],
+    ]) {
+      const fault = await faultOf(start(...parts));
+      expect(fault).toBeInstanceOf(JwksConfigurationError);
+      expect(fault.message).toContain("AuthGuard('jwks')");
+    }
+  });
+
+  it('fails the start while another application uses it for another issuer', async () => {
+    const first = await start(partOf('https://a', [PassportController]));
+    const second = () => start(partOf('https://b', [PassportController]));
+    expect(await faultOf(second())).toBeInstanceOf(JwksConfigurationError);
+    await start(partOf('https://b'));
+    const passport = await import('passport');
+    expect((passport.default as unknown as { _strategy(name: string): unknown })._strategy('jwks')).toBe(
+      first.get(JwksStrategy, { strict: false }),
+    );
+    await first.close();
+    await second();
+  });
+
+  it('does not keep two modules from starting that do not use it', async () => {
+    await start(partOf('https://a'), partOf('https://b'));
+  });
+});
 
 describe('a JwksModule that would not work as it is written', () => {
   it('two for the whole application fail the start', async () => {

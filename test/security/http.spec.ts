@@ -203,10 +203,10 @@ describe.each(ADAPTERS)('the HTTP surface, on %s', (_, makeAdapter) => {
 
   it('I9: names nothing else in an outage', async () => {
     const down = await TestIssuer.start({ audience: 'orders-api' });
-    const token = await down.sign();
     await down.close();
+    const token = await issuer.sign();
     const faulty = await Api.start(makeAdapter, {
-      imports: [JwksModule.forRoot({ ...down.options(), http: { retries: 0 } })],
+      imports: [JwksModule.forRoot({ ...issuer.options(), jwksUri: down.jwksUri, http: { retries: 0 } })],
       controllers: [SurfaceController],
     });
     for (const path of ['/authenticated', '/passport']) {
