@@ -11,6 +11,8 @@ import type { StoreEntry } from './store-entry.js';
  */
 const LEASE_MS = 1_000;
 const POLL_MS = 50;
+/** The same where requests wait for the set: what a crashed process claimed must not hold them up. */
+const COLD_WAIT_MS = 100;
 
 /**
  * A set that was fetched elsewhere is refreshed there first: here only a part of the jitter brings
@@ -57,7 +59,8 @@ export class StoreCoordinator {
    */
   async awaitOthers(signal: AbortSignal): Promise<JwkSet | undefined> {
     const { clock, store } = this.parts;
-    const until = clock.monotonic() + LEASE_MS;
+    if (!store.isShared) return undefined;
+    const until = clock.monotonic() + (this.canServe ? LEASE_MS : COLD_WAIT_MS);
     while (!(await store.claim(LEASE_MS)) && clock.monotonic() < until) {
       await wait(clock, POLL_MS, signal);
       const set = await this.takeFromStore(signal);
@@ -101,7 +104,10 @@ export class StoreCoordinator {
   }
 
   private get isFresh(): boolean {
-    const { clock, currentSet } = this.parts;
-    return currentSet.value !== undefined && clock.monotonic() < currentSet.value.lifetime.freshUntil;
+    return this.parts.clock.monotonic() < (this.parts.currentSet.value?.lifetime.freshUntil ?? 0);
+  }
+
+  private get canServe(): boolean {
+    return this.parts.clock.monotonic() < (this.parts.currentSet.value?.lifetime.staleUntil ?? 0);
   }
 }

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { withDeadline, type Clock } from '../core/clock.js';
 import type { JwksEvents } from '../core/events.js';
-import { entryKey, parseEntry, serializeEntry, type EntryOwner, type StoreEntry } from './store-entry.js';
+import { seal, unseal } from './seal.js';
+import { entryKey, MAX_SKEW, parseEntry, serializeEntry, type EntryOwner, type StoreEntry } from './store-entry.js';
 import { keyvErrors, type KeyvErrors } from './swallowed-errors.js';
 
 /** What is used of a cache-manager `Cache`. @publicApi */
@@ -18,6 +19,10 @@ export interface JwkSetStoreSettings extends EntryOwner {
   readonly timeout: number;
   /** How long the store is left alone after it failed, in milliseconds. */
   readonly retryAfter: number;
+  /** The longest entry that is read, in characters. */
+  readonly maxLength: number;
+  /** Whether other processes use it. */
+  readonly isShared: boolean;
 }
 
 /** Calls that never ended: more are not added, for a client queues them while its server hangs. */
@@ -26,8 +31,9 @@ const MAX_OUTSTANDING = 10;
 /** A claim that was given up. */
 const FREE = '';
 
-/** What a claim looks like: the UUID of a process. */
-const CLAIMANT = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** What a claim looks like: the UUID of a process, and when it ends in milliseconds since the epoch. */
+const CLAIM = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}) (\d{13})$/;
+const MAX_CLAIM_LENGTH = 100;
 
 /**
  * The shared store made harmless: it may fail, hang or lie, and costs an event, never a request.
@@ -76,7 +82,8 @@ export class JwkSetStore {
 
   private parse(value: unknown, newerThan: number): StoreEntry | undefined {
     if (value === undefined || value === null) return undefined;
-    const parsed = parseEntry(value, this.settings, this.clock.now(), newerThan);
+    const { settings: owner, key } = this;
+    const parsed = parseEntry(value, { owner, key, maxLength: owner.maxLength, now: this.clock.now(), newerThan });
     if (!parsed || 'set' in parsed) return parsed;
     this.report('get', parsed.reason, parsed.tampered);
     return undefined;
@@ -87,7 +94,7 @@ export class JwkSetStore {
     if (await this.read(entry.fetchedAt)) return;
     const ttl = Math.ceil(entry.staleUntil - this.clock.now());
     if (!(ttl > 0)) return;
-    await this.call('set', () => this.cache.set(this.key, serializeEntry(entry, this.settings), ttl));
+    await this.call('set', () => this.cache.set(this.key, serializeEntry(entry, this.settings, this.key), ttl));
   }
 
   /**
@@ -97,13 +104,25 @@ export class JwkSetStore {
    */
   async claim(duration: number): Promise<boolean> {
     const key = `${this.key}:claim`;
-    // Junk is not a claim: a store that lies must not keep callers waiting.
-    const isTaken = (currentSet: unknown) =>
-      typeof currentSet === 'string' && CLAIMANT.test(currentSet) && currentSet !== this.claimant;
-    if (isTaken(await this.call('get', () => this.cache.get(key)))) return false;
-    await this.call('set', () => this.cache.set(key, this.claimant, duration));
-    this.hasClaim = !isTaken(await this.call('get', () => this.cache.get(key)));
+    const { integrityKeys } = this.settings;
+    const claim = `${this.claimant} ${this.clock.now() + duration}`;
+    if (this.isTaken(await this.call('get', () => this.cache.get(key)), duration)) return false;
+    await this.call('set', () => this.cache.set(key, seal(claim, `claim ${key}`, integrityKeys), duration));
+    this.hasClaim = !this.isTaken(await this.call('get', () => this.cache.get(key)), duration);
     return this.hasClaim;
+  }
+
+  /** Junk is not a claim: a store that lies must not keep callers waiting. */
+  private isTaken(value: unknown, duration: number): boolean {
+    if (typeof value !== 'string' || value.length > MAX_CLAIM_LENGTH) return false;
+    const claim = unseal(value, `claim ${this.key}:claim`, this.settings.integrityKeys);
+    const [, claimant, end] = CLAIM.exec(claim ?? '') ?? [];
+    const left = Number(end) - this.clock.now();
+    return claimant !== undefined && claimant !== this.claimant && left > 0 && left <= duration + MAX_SKEW;
+  }
+
+  get isShared(): boolean {
+    return this.settings.isShared;
   }
 
   /** Gives the claim up, if this process has it. Never rejects. */

@@ -1,11 +1,12 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { JWK } from 'jose';
 import { JwkSet } from '../keys/jwk-set.js';
 import type { Validators } from '../sources/jwk-set-source.js';
 import type { WallTimes } from './lifetime.js';
+import { seal, unseal } from './seal.js';
 
 /** Part of every key: entries of another form are not even found. */
-const ENTRY_VERSION = 1;
+const ENTRY_VERSION = 2;
 
 /** How far another process's clock may be ahead of ours, in milliseconds. @internal */
 export const MAX_SKEW = 5_000;
@@ -22,8 +23,11 @@ export interface EntryOwner {
   readonly issuer: string | false;
   /** The configured place, not the one that answered. */
   readonly uri: string;
-  /** Entries carry an HMAC under this secret, and those without a right one are not used. */
-  readonly integrityKey?: string | undefined;
+  /**
+   * Entries carry an HMAC under the first of these secrets, and those without a right one under any
+   * of them are not used. None: everything is used.
+   */
+  readonly integrityKeys: readonly string[];
 }
 
 /** What processes share of a set, parsed. Times are on the wall clock. @internal */
@@ -33,13 +37,11 @@ export interface StoreEntry extends WallTimes, Validators {
   readonly origin: string;
 }
 
-/** An entry as it lies in the store: JSON, public keys only. @internal */
+/** What the JSON of an entry holds; public keys only. @internal */
 export interface StoredEntry extends WallTimes, Validators {
   readonly version: number;
   readonly jwks: { keys: JWK[] };
   readonly source: { readonly issuer: string | false; readonly uri: string; readonly origin: string };
-  /** HMAC-SHA-256 of everything else, base64url. */
-  readonly mac?: string;
 }
 
 /** Why something in the store is not used. @internal */
@@ -54,15 +56,15 @@ export interface UnusableEntry {
  *
  * @internal
  */
-export function entryKey(prefix: string, { issuer, uri }: EntryOwner): string {
+export function entryKey(prefix: string, { issuer, uri }: Pick<EntryOwner, 'issuer' | 'uri'>): string {
   const hash = createHash('sha256')
     .update(JSON.stringify([issuer, uri]))
     .digest('base64url');
   return `${prefix}v${ENTRY_VERSION}:${hash}`;
 }
 
-/** @internal */
-export function serializeEntry(entry: StoreEntry, owner: EntryOwner): StoredEntry {
+/** The text of an entry for the place `key`. @internal */
+export function serializeEntry(entry: StoreEntry, owner: EntryOwner, key: string): string {
   const stored: StoredEntry = {
     version: ENTRY_VERSION,
     jwks: entry.set.toJSON(),
@@ -73,28 +75,38 @@ export function serializeEntry(entry: StoreEntry, owner: EntryOwner): StoredEntr
     ...(entry.lastModified !== undefined && { lastModified: entry.lastModified }),
     source: { issuer: owner.issuer, uri: owner.uri, origin: entry.origin },
   };
-  return owner.integrityKey === undefined ? stored : { ...stored, mac: macOf(stored, owner.integrityKey) };
+  return seal(JSON.stringify(stored), `entry ${key}`, owner.integrityKeys);
+}
+
+/** @internal */
+export interface ReadConditions {
+  readonly owner: EntryOwner;
+  readonly key: string;
+  /** Longer entries are not looked at: reading them would hold up the event loop. */
+  readonly maxLength: number;
+  readonly now: number;
+  readonly newerThan: number;
 }
 
 /**
- * Parses a store entry as if it came from the network. `undefined`: a good one, not
- * newer than `newerThan`.
+ * Parses a store entry as if it came from the network: its length first, then its HMAC, and its
+ * content only after that. `undefined`: a good one, not newer than `newerThan`.
  *
  * @internal
  */
-export function parseEntry(
-  value: unknown,
-  owner: EntryOwner,
-  now: number,
-  newerThan: number,
-): StoreEntry | UnusableEntry | undefined {
+export function parseEntry(value: unknown, conditions: ReadConditions): StoreEntry | UnusableEntry | undefined {
+  const { owner, key, maxLength, now, newerThan } = conditions;
+  if (typeof value !== 'string') return { reason: 'The entry is not a text', tampered: false };
+  if (value.length > maxLength)
+    return { reason: `The entry has ${value.length} characters, more than ${maxLength}`, tampered: false };
+  const text = unseal(value, `entry ${key}`, owner.integrityKeys);
+  if (text === undefined && owner.integrityKeys.length > 0)
+    return { reason: 'The HMAC of the entry is missing or wrong', tampered: true };
   try {
-    const fault = formFault(value, owner, now);
+    const stored: unknown = JSON.parse(text ?? '');
+    const fault = formFault(stored, owner, now);
     if (fault !== undefined) return { reason: fault, tampered: false };
-    const stored = value as StoredEntry;
-    if (!hasRightMac(stored, owner)) return { reason: 'The HMAC of the entry is missing or wrong', tampered: true };
-    if (stored.fetchedAt <= newerThan) return undefined;
-    return toEntry(stored);
+    return (stored as StoredEntry).fetchedAt <= newerThan ? undefined : toEntry(stored as StoredEntry);
   } catch {
     return { reason: 'The entry holds no usable JWK Set', tampered: false };
   }
@@ -122,31 +134,6 @@ function formFault(value: unknown, owner: EntryOwner, now: number): string | und
   if (typeof source?.origin !== 'string') return 'The entry does not say where it comes from';
   const isOwn = source.issuer === owner.issuer && source.uri === owner.uri;
   return isOwn ? undefined : 'The entry belongs to another issuer';
-}
-
-function hasRightMac(stored: StoredEntry, { integrityKey }: EntryOwner): boolean {
-  if (integrityKey === undefined) return true;
-  if (typeof stored.mac !== 'string') return false;
-  const right = Buffer.from(macOf(stored, integrityKey));
-  const found = Buffer.from(stored.mac);
-  return found.length === right.length && timingSafeEqual(found, right);
-}
-
-/**
- * Over issuer and URI too, in `source`: a good entry copied to another issuer's key stays that of
- * its own.
- */
-function macOf({ mac: _, ...signed }: StoredEntry, integrityKey: string): string {
-  return createHmac('sha256', integrityKey).update(canonical(signed)).digest('base64url');
-}
-
-/** JSON with sorted members: a store may hand back an object with its members in another order. */
-function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
-  const members = Object.entries(value).filter(([, member]) => member !== undefined);
-  const sorted = members.sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${sorted.map(([name, member]) => `${JSON.stringify(name)}:${canonical(member)}`).join(',')}}`;
 }
 
 function isTime(value: unknown): value is number {

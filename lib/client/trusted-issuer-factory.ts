@@ -23,9 +23,9 @@ import { SharedKeys } from './shared-keys.js';
 
 /**
  * What one call to the store may take, and how long a store that failed is left alone, in
- * milliseconds.
+ * milliseconds; how much longer an entry may be than the document that a source may send.
  */
-const STORE_LIMITS = { timeout: 250, retryAfter: 5_000 };
+const STORE_LIMITS = { timeout: 250, retryAfter: 5_000, lengthPerByte: 2 };
 
 /** @internal */
 export interface TrustedIssuerFactoryParts {
@@ -127,16 +127,17 @@ export class TrustedIssuerFactory {
   }
 
   /**
-   * A set that is not fetched has no use for a store, and one that can't be distinguished from another's
-   * must not be shared.
+   * A set that is not fetched has no use for a store, and one that can't be distinguished from
+   * another's must not be shared.
    */
-  private storeOf(member: ResolvedMember, { issuer }: ResolvedIssuer): JwkSetStore | undefined {
-    const { store, prefix, integrityKey } = this.settings.cache;
-    const isNameless = !issuer && member.kind === 'custom';
-    if (store === false || member.kind === 'static' || isNameless) return undefined;
-    const owner = { issuer: issuer ?? false, uri: storedAs(member), ...(integrityKey && { integrityKey }) } as const;
+  private storeOf(member: ResolvedMember, { issuer, http }: ResolvedIssuer): JwkSetStore | undefined {
+    const { store, prefix, integrityKeys } = this.settings.cache;
+    const uri = storedAs(member);
+    if (store === false || uri === undefined) return undefined;
+    const owner = { issuer: issuer ?? false, uri, integrityKeys, isShared: store !== undefined } as const;
+    const maxLength = STORE_LIMITS.lengthPerByte * (http ?? this.settings.http).maxResponseSize;
     const { events, clock } = this.parts;
-    return new JwkSetStore(this.cacheOf(store), { ...STORE_LIMITS, prefix, ...owner }, clock, events);
+    return new JwkSetStore(this.cacheOf(store), { ...STORE_LIMITS, maxLength, prefix, ...owner }, clock, events);
   }
 
   private cacheOf(store: JwksStore | undefined): JwksStore {
@@ -155,15 +156,20 @@ function parseStatic({ document, option }: ResolvedMember & { kind: 'static' }):
   }
 }
 
-/** The name of a member in the shared store: sets of different places never share an entry. */
-function storedAs(member: ResolvedMember): string {
+/**
+ * The name of a member in the store: sets of different places never share an entry. `undefined`: it
+ * has none.
+ */
+function storedAs(member: ResolvedMember): string | undefined {
   switch (member.kind) {
     case 'http':
       return member.uri;
     case 'discovery':
       return 'discovered';
-    default:
-      return member.kind;
+    case 'static':
+      return undefined;
+    case 'custom':
+      return member.source.name === undefined ? undefined : `custom:${member.source.name}`;
   }
 }
 

@@ -78,11 +78,12 @@ export interface JwksCacheOptions {
   /**
    * A secret that authenticates entries in `store` with an HMAC over entry, issuer and URI. At
    * least 16 characters, the same in all processes. An entry with a missing or wrong HMAC counts as
-   * not found and is reported, so a client that can write to the store cannot plant keys.
+   * not found and is reported, so a client that can write to the store cannot plant keys. To change
+   * it, give a list: the first secret signs, and all are accepted.
    *
    * @default none (everything in the store is trusted)
    */
-  integrityKey?: string | false;
+  integrityKey?: string | readonly string[] | false;
 }
 
 /**

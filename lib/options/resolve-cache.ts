@@ -16,7 +16,7 @@ export interface ResolvedCache {
   readonly staleIfError: number;
   readonly maxKeys: number;
   readonly prefix: string;
-  readonly integrityKey: string | undefined;
+  readonly integrityKeys: readonly string[];
 }
 
 /** @internal */
@@ -50,7 +50,7 @@ export function resolveCache(parent: OptionReader, isDynamic: boolean): Resolved
     staleIfError: cache.duration('staleIfError', parseDuration(DEFAULTS.cache.staleIfError), { orZero: true }),
     maxKeys: cache.integer('maxKeys', isDynamic ? RESOLVER_DEFAULTS.maxKeys : DEFAULTS.cache.maxKeys, 1, 1_000),
     prefix: cache.text('prefix', DEFAULTS.cache.prefix, /^[^\p{Cc}]{0,128}$/u, 'text of at most 128 characters'),
-    integrityKey: readIntegrityKey(cache),
+    integrityKeys: readIntegrityKeys(cache),
   };
 }
 
@@ -92,10 +92,15 @@ function readStore(cache: OptionReader): JwksStore | false | undefined {
   throw cache.invalid('store', 'a cache-manager Cache (something with the functions get and set), or false');
 }
 
-/** A secret: no message repeats it. */
-function readIntegrityKey(cache: OptionReader): string | undefined {
+/** Secrets: no message repeats them. */
+function readIntegrityKeys(cache: OptionReader): readonly string[] {
   const value = cache.get('integrityKey');
-  if (value === false) return undefined;
-  if (value === undefined || (typeof value === 'string' && value.length >= 16)) return value;
-  throw cache.invalid('integrityKey', 'a secret of at least 16 characters, or false', true);
+  if (value === undefined || value === false) return [];
+  const keys: readonly unknown[] = Array.isArray(value) ? [...(value as unknown[])] : [value];
+  if (keys.length > 0 && keys.every(isSecret)) return keys;
+  throw cache.invalid('integrityKey', 'a secret of at least 16 characters, a list of them, or false', true);
+}
+
+function isSecret(value: unknown): value is string {
+  return typeof value === 'string' && value.length >= 16;
 }

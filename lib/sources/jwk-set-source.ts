@@ -64,7 +64,10 @@ export interface SourceAnswer extends Validators {
  * @publicApi
  */
 export interface JwkSetSource {
-  /** What messages call the source, such as its URL without the query. */
+  /**
+   * What messages call the source, such as its URL without the query. Its set is put into
+   * `cache.store` under this name and the issuer's; without a name it is not.
+   */
   readonly name?: string | undefined;
   load(request: LoadRequest): Promise<SourceAnswer>;
   /**

@@ -36,7 +36,7 @@ export interface RigOptions extends Partial<JwkSetCacheSettings> {
   clock?: ManualClock;
   source?: ScriptedSource;
   store?: JwksStore;
-  integrityKey?: string;
+  integrityKey?: string | string[];
   /**
    * 1, unless told otherwise: whole backoff delays, the whole jitter, so a set of 10 minutes ages
    * from 7.2 on.
@@ -61,11 +61,19 @@ export function rig(options: RigOptions = {}): Rig {
 
 export function storeOf(
   cache: JwksStore,
-  parts: { clock: ManualClock; events?: JwksEvents; integrityKey?: string | undefined; issuer?: string; uri?: string },
+  parts: {
+    clock: ManualClock;
+    events?: JwksEvents;
+    integrityKey?: string | string[] | undefined;
+    issuer?: string;
+    uri?: string;
+  },
 ): JwkSetStore {
   const { clock, events = new JwksEvents(), integrityKey, issuer = 'https://id.example.com/' } = parts;
   const uri = parts.uri ?? 'https://id.example.com/jwks';
-  const settings = { prefix: 'jwks:', issuer, uri, integrityKey, timeout: 250, retryAfter: 5 * SECOND };
+  const integrityKeys = integrityKey === undefined ? [] : [integrityKey].flat();
+  const limits = { timeout: 250, retryAfter: 5 * SECOND, maxLength: 2_000_000 };
+  const settings = { prefix: 'jwks:', issuer, uri, integrityKeys, isShared: true, ...limits };
   return new JwkSetStore(cache, settings, clock, events);
 }
 

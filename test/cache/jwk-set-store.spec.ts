@@ -58,8 +58,9 @@ describe('JwkSetStore', () => {
   it('R28: overwrites junk, other versions and entries from the future, and reports them', async () => {
     for (const junk of [
       'junk',
-      { version: 0 },
-      { version: 1, fetchedAt: clock.now() + 1e9, freshUntil: 1, staleUntil: 2 },
+      { version: 2 },
+      '.{"version":0}',
+      `.${JSON.stringify({ version: 2, fetchedAt: clock.now() + 1e9, freshUntil: 1, staleUntil: 2 })}`,
     ]) {
       cache.entries.clear();
       await store.write(entryAt(clock.now()));
@@ -69,7 +70,7 @@ describe('JwkSetStore', () => {
       await store.write(entryAt(clock.now()));
       expect(await store.read()).toBeDefined();
     }
-    expect(told.map((event) => event.type === 'store.failed' && event.operation)).toEqual(['get', 'get', 'get']);
+    expect(told.map((event) => event.type === 'store.failed' && event.operation)).toEqual(['get', 'get', 'get', 'get']);
     expect(told.some((event) => 'tampered' in event)).toBe(false);
   });
 
@@ -181,10 +182,9 @@ describe('JwkSetStore', () => {
 });
 
 describe('a claim', () => {
-  it.each(['x', '', 0, null, {}, 'claim of nobody'])('is not made by junk in its place: %j', async (junk) => {
+  it.each(['x', '', 0, null, {}, 'claim of none'])('is not made by junk in its place: %j', async (junk) => {
     const lying = { get: async () => junk, set: async () => undefined };
-    const settings = { prefix: 'jwks:', issuer: false as const, uri: 'u', timeout: 250, retryAfter: 5_000 };
-    expect(await new JwkSetStore(lying, settings, new ManualClock(), new JwksEvents()).claim(1_000)).toBe(true);
+    expect(await storeOf(lying, { clock }).claim(1_000)).toBe(true);
   });
 
   it('goes to one process until it is released or lapses', async () => {
@@ -197,6 +197,26 @@ describe('a claim', () => {
     await store.release();
     expect(await other.claim(1_000)).toBe(true);
     expect([...cache.ttls.values()]).toEqual([1_000]);
+  });
+
+  it('A20: is none without a right HMAC where there is a secret, nor one without an end in sight', async () => {
+    const guarded = () => storeOf(cache, { clock, integrityKey: 'secret' });
+    const key = () => [...cache.entries.keys()].find((each) => each.endsWith(':claim')) as string;
+    await guarded().claim(1_000);
+    expect(await guarded().claim(1_000)).toBe(false);
+    const id = '00000000-0000-4000-8000-000000000000';
+    for (const planted of [id, `${id} ${clock.now() + 500}`, `.${id} ${clock.now() + 500}`]) {
+      cache.entries.set(key(), planted);
+      expect(await guarded().claim(1_000)).toBe(true);
+    }
+    for (const [end, isTaken] of [
+      [clock.now() + 500, true],
+      [clock.now() - 1, false],
+      [clock.now() + 60_000, false],
+    ] as const) {
+      cache.entries.set(key(), `.${id} ${end}`);
+      expect(await storeOf(cache, { clock }).claim(1_000)).toBe(!isTaken);
+    }
   });
 
   it('of two that ask at the same time goes to one', async () => {

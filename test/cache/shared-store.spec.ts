@@ -8,7 +8,8 @@ import { testKey, type TestKey } from '../support/keys.js';
 import { ManualClock, settle } from '../support/manual-clock.js';
 import { HOUR, MINUTE, rig, watch, type RigOptions } from './harness.js';
 
-const owner = { issuer: 'https://id.example.com/', uri: 'https://id.example.com/jwks' };
+const place = { issuer: 'https://id.example.com/', uri: 'https://id.example.com/jwks' };
+const owner = { ...place, integrityKeys: [] };
 let key: TestKey;
 let next: TestKey;
 let clock: ManualClock;
@@ -40,7 +41,7 @@ async function filled(options: RigOptions = {}, hints?: object): Promise<ReturnT
 describe('what a process stores', () => {
   it('is an entry that lives as long as it may serve', async () => {
     await filled();
-    expect(store.sets).toMatchObject([{ version: 1, jwks: { keys: [{ kid: 'a' }] }, source: owner }]);
+    expect(store.sets).toMatchObject([{ version: 2, jwks: { keys: [{ kid: 'a' }] }, source: place }]);
     expect(store.ttls.get(entryKeyOf())).toBe(10 * MINUTE + 24 * HOUR);
   });
 
@@ -150,7 +151,7 @@ describe('a process that finds a set in the store', () => {
     const set = JwkSet.parse({ keys: [key.jwk] });
     await filled();
     const forged = { fetchedAt: clock.now(), freshUntil: clock.now() + 1e12, staleUntil: clock.now() + 2e12 };
-    store.entries.set(entryKeyOf(), serializeEntry({ set, origin: 'x', ...forged }, owner));
+    store.entries.set(entryKeyOf(), serializeEntry({ set, origin: 'x', ...forged }, owner, entryKeyOf()));
     const second = start();
     second.source.fails();
     await second.cache.get();
@@ -272,7 +273,7 @@ describe('a process whose set another one has replaced', () => {
 
   it('never takes an older set', async () => {
     await filled();
-    const old = store.sets[0];
+    const old = store.entries.get(entryKeyOf());
     await clock.pass('1m');
     const second = start();
     second.source.publishes([key, next]);
@@ -292,8 +293,10 @@ describe('a store', () => {
   const junk: [string, unknown][] = [
     ['text', 'junk'],
     ['a number', 7],
-    ['another version', { version: 99, jwks: { keys: [] } }],
-    ['a truncated entry', { version: 1, jwks: { keys: [{ kty: 'EC' }] }, fetchedAt: 1 }],
+    ['another version', '.{"version":99,"jwks":{"keys":[]}}'],
+    ['a truncated entry', '.{"version":2,"jwks":{"keys":[{"kty":"EC"'],
+    ['an object', { version: 2, jwks: { keys: [] } }],
+    ['8 MB of junk', '['.repeat(8_000_000)],
     ['an array', [1, 2]],
   ];
 
@@ -306,15 +309,15 @@ describe('a store', () => {
     await settle();
     expect(second.source.loads).toBe(1);
     expect(second.tellings('store.failed')).toHaveLength(1);
-    expect(store.sets).toMatchObject([{ version: 1, source: owner }]);
+    expect(store.sets).toMatchObject([{ version: 2, source: place }]);
   });
 
   it('that holds the good entry of another issuer is a miss', async () => {
     await filled();
     const planted = JwkSet.parse({ keys: [next.jwk] });
     const times = { fetchedAt: clock.now() + 1, freshUntil: clock.now() + HOUR, staleUntil: clock.now() + HOUR };
-    const foreign = { issuer: 'https://evil.example.com/', uri: owner.uri };
-    store.entries.set(entryKeyOf(), serializeEntry({ set: planted, origin: 'x', ...times }, foreign));
+    const foreign = { ...owner, issuer: 'https://evil.example.com/' };
+    store.entries.set(entryKeyOf(), serializeEntry({ set: planted, origin: 'x', ...times }, foreign, entryKeyOf()));
     const second = start();
     second.source.publishes([key]);
     expect((await find(second, 'a')).kid).toBe('a');
@@ -326,7 +329,7 @@ describe('a store', () => {
     await filled({ integrityKey });
     const planted = JwkSet.parse({ keys: [next.jwk] });
     const times = { fetchedAt: clock.now() + 1, freshUntil: clock.now() + HOUR, staleUntil: clock.now() + HOUR };
-    store.entries.set(entryKeyOf(), serializeEntry({ set: planted, origin: 'x', ...times }, owner));
+    store.entries.set(entryKeyOf(), serializeEntry({ set: planted, origin: 'x', ...times }, owner, entryKeyOf()));
     const second = start({ integrityKey });
     second.source.publishes([key]);
     await expect(find(second, 'b')).rejects.toMatchObject({ code: 'key_not_found' });

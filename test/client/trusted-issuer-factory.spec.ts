@@ -13,7 +13,7 @@ const spare = await testKey('ES256', 'spare');
 function openStore() {
   const entries = new Map<string, string>();
   const store = createCache({ stores: [new Keyv({ store: entries })] });
-  const sets = () => [...entries].filter(([name, value]) => name.includes('v1:') && value.includes('"jwks"'));
+  const sets = () => [...entries].filter(([name, value]) => name.includes('v2:') && value.includes('jwks'));
   return { store, entries, sets };
 }
 
@@ -107,7 +107,7 @@ describe('the store of an issuer', () => {
   it('takes the set, under the prefix, without a word about the issuer in its key', async () => {
     const { store, sets } = openStore();
     await settled(clientOf({ ...(await options()), cache: { store, prefix: 'orders:' } }), () => sets().length === 1);
-    expect(sets()[0]?.[0]).toMatch(/orders:v1:[\w-]{43}$/);
+    expect(sets()[0]?.[0]).toMatch(/orders:v2:[\w-]{43}$/);
   });
 
   it('H1: is not believed where an entry lacks its HMAC', async () => {
@@ -124,7 +124,10 @@ describe('the store of an issuer', () => {
 
   it.each<[string, () => JwksClientOptions]>([
     ['a static set', () => ({ issuer: 'https://id.example.com', jwks: jwksOf(key) })],
-    ["a source that can't be distinguished from another's", () => ({ source: customSource() })],
+    [
+      "A18: a source that can't be distinguished from another's",
+      () => ({ issuer: 'https://id.example.com', source: customSource() }),
+    ],
   ])('is not troubled with %s', async (_, make) => {
     const { store, entries } = openStore();
     const get = vi.spyOn(store, 'get');
@@ -134,10 +137,17 @@ describe('the store of an issuer', () => {
     expect([get.mock.calls, entries.size]).toEqual([[], 0]);
   });
 
-  it('takes the set of a source of the application that has an issuer', async () => {
+  it('A18: takes the set of a source that has a name, apart from that of another name', async () => {
     const { store, sets } = openStore();
-    const client = clientOf({ issuer: 'https://id.example.com', source: customSource(), cache: { store } });
-    await settled(client, () => sets().length === 1);
+    for (const [index, name] of ['vault', 'kms'].entries()) {
+      const client = clientOf({
+        issuer: 'https://id.example.com',
+        source: { ...customSource(), name },
+        cache: { store },
+      });
+      await settled(client, () => sets().length === index + 1);
+      expect(client.status().counters.fetches).toBe(1);
+    }
   });
 
   it('is one of its own where none is given', async () => {

@@ -40,7 +40,7 @@ const FAULTS: readonly Fault[] = [
   ['is emptied', recipe, ({ redis }) => redis.run('FLUSHALL')],
   ['holds text that is no JSON', recipe, (scene) => scene.plant('<html>')],
   ['holds null', recipe, (scene) => scene.plant('null')],
-  ['holds an entry without a set', recipe, (scene) => scene.plant('{"value":{"version":1}}'), /times of the entry/],
+  ['holds an entry without a set', recipe, (scene) => scene.plant('{"value":{"version":1}}'), /not a text/],
   ['holds a list where the entry was', recipe, (scene) => scene.plantList(), /WRONGTYPE/],
 ];
 

@@ -66,7 +66,7 @@ describe('the defaults', () => {
       Object.fromEntries(Object.entries(values).map(([name, value]) => [name, ms(value)]));
     if (trust.kind !== 'one') throw new Error('one issuer');
     const { rules, allowInsecure, members } = trust.issuer;
-    expect(cache).toEqual({ ...inMilliseconds(DEFAULTS.cache), store: undefined, integrityKey: undefined });
+    expect(cache).toEqual({ ...inMilliseconds(DEFAULTS.cache), store: undefined, integrityKeys: [] });
     expect(tokenCache).toEqual(DEFAULTS.tokenCache);
     expect(metrics).toEqual(DEFAULTS.metrics);
     expect(refetchLimit).toEqual(inMilliseconds(DEFAULTS.refetchLimit));

@@ -69,9 +69,11 @@ export class HostileStore implements JwksStore {
     });
   }
 
-  /** What is held of sets, claims left out. */
+  /** The entries of sets, parsed, without their HMACs. */
   get sets(): unknown[] {
-    return [...this.entries].filter(([key]) => !key.endsWith(':claim')).map(([, value]) => value);
+    return [...this.entries]
+      .filter(([key]) => !key.endsWith(':claim'))
+      .map(([, value]): unknown => JSON.parse((value as string).replace(/^[\w-]*\./, '')));
   }
 
   private behave(answer: () => unknown): Promise<unknown> {
