@@ -6,6 +6,10 @@ import { fieldsOf } from './fields.js';
 /** gRPC's own figures: UNAUTHENTICATED, PERMISSION_DENIED, UNAVAILABLE, INVALID_ARGUMENT. */
 const GRPC_STATUS = { 400: 3, 401: 16, 403: 7, 503: 14 } as const;
 
+/** Where Nest keeps which decorator made a handler, and its figure for `@EventPattern()`. */
+const HANDLER_TYPE = 'microservices:handler_type';
+const EVENT = 2;
+
 const websockets = optionalPeer('@nestjs/websockets', 'A WebSocket gateway', () => import('@nestjs/websockets'));
 const microservices = optionalPeer('@nestjs/microservices', 'A microservice', () => import('@nestjs/microservices'));
 
@@ -27,7 +31,7 @@ export async function messageExceptionOf(
   try {
     const exception =
       context.getType<string>() === 'ws' ? await wsException(response) : await rpcException(response, context);
-    return Object.assign(exception, { cause: error });
+    return Object.assign(isEvent(context) ? await unloggedException(exception) : exception, { cause: error });
   } catch {
     return error;
   }
@@ -41,6 +45,19 @@ async function wsException(response: ErrorResponse): Promise<Error> {
 async function rpcException(response: ErrorResponse, context: ExecutionContext): Promise<Error> {
   const { RpcException } = await microservices();
   return new RpcException(isGrpc(context) ? statusOf(response) : payloadOf(response));
+}
+
+/**
+ * No client waits for the answer to an event, so Nest logs it as an error with its stack, which
+ * senders of bad tokens could cause at will. The rejected token has a line at debug level already.
+ */
+async function unloggedException(exception: Error): Promise<Error> {
+  const { IntrinsicException } = await import('@nestjs/common');
+  return IntrinsicException ? new IntrinsicException(exception.message) : exception;
+}
+
+function isEvent(context: ExecutionContext): boolean {
+  return Reflect.getMetadata(HANDLER_TYPE, context.getHandler()) === EVENT;
 }
 
 /** The form that Nest's own filters give. */

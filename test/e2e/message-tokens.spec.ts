@@ -4,6 +4,7 @@ import {
   ClientProxyFactory,
   Ctx,
   CustomTransportStrategy,
+  EventPattern,
   KafkaContext,
   MessagePattern,
   NatsContext,
@@ -14,7 +15,7 @@ import {
 import { Test } from '@nestjs/testing';
 import { ExtractJwt } from 'passport-jwt';
 import { firstValueFrom } from 'rxjs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import {
   AccessToken,
@@ -27,6 +28,9 @@ import {
 } from '../../lib/index.js';
 import { TestIssuer } from '../../lib/testing/index.js';
 import { grpcMetadata } from '../auth/support/contexts.js';
+
+/** Events that got through. */
+const handled: string[] = [];
 
 const Tenant = z.object({ tenant: z.string() });
 
@@ -47,6 +51,11 @@ class OrdersController {
   @MessagePattern('tenant')
   tenant(@Claims(Tenant) { tenant }: z.infer<typeof Tenant>) {
     return tenant;
+  }
+
+  @EventPattern('created')
+  created(_order: unknown) {
+    handled.push('created');
   }
 
   @MessagePattern('open')
@@ -75,12 +84,13 @@ describe('a microservice over TCP, with the token in the payload', () => {
   let issuer: TestIssuer;
   let app: INestMicroservice;
   let client: ClientProxy;
+  const logger = { log: vi.fn(), warn: vi.fn(), error: vi.fn() };
 
   beforeAll(async () => {
     issuer = await TestIssuer.start();
     const module = await compile({ ...issuer.options(), tokenFrom });
     const options = { host: '127.0.0.1', port: 0 };
-    app = module.createNestMicroservice({ transport: Transport.TCP, options, logger: false });
+    app = module.createNestMicroservice({ transport: Transport.TCP, options, logger });
     await app.listen();
     const address = app.unwrap<NetServer>().address();
     const port = typeof address === 'object' && address ? address.port : 0;
@@ -113,6 +123,16 @@ describe('a microservice over TCP, with the token in the payload', () => {
     ['me', withToken(['a', 'b']), 'invalid_request'],
   ])('gives its client the reason: %s %j', async (pattern, data, code) => {
     await expect(send(pattern, data)).rejects.toMatchObject({ status: 'error', code });
+  });
+
+  it('A17: rejects an event without a line at error level', async () => {
+    const token = await issuer.sign();
+    for (const data of [{}, withToken('abc'), withToken(await issuer.sign({ exp: 1 })), withToken(token)])
+      await firstValueFrom(client.emit('created', data), { defaultValue: undefined });
+    await vi.waitFor(() => expect(handled).toEqual(['created']));
+    await expect(send('me', {})).rejects.toMatchObject({ code: 'token_missing' });
+    expect(handled).toEqual(['created']);
+    expect(logger.error).not.toHaveBeenCalled();
   });
 
   it('names a missing scope and wrong claims to its client', async () => {
