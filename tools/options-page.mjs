@@ -15,6 +15,7 @@ const SECTIONS = {
   JwksMultiIssuerOptions: 'Several issuers',
   JwksSourceOptions: 'Where keys come from',
   JwksTokenOptions: 'Rules for tokens',
+  JwksKeepingOptions: 'Limits',
   JwksSharedOptions: 'Start-up and requests',
   JwksModuleExtras: 'The module itself',
   cache: 'Caching',

@@ -13,7 +13,7 @@ import { andThen, isPromise, type MaybePromise } from '../core/maybe-promise.js'
 import type { SigningKey } from '../keys/signing-key.js';
 import type { JwksTokenOptions } from '../options/issuer-options.js';
 import type { JwksVerifyOptions } from '../options/verify-options.js';
-import { MAX_TOKEN_LENGTH, parseCompactJwt, type CompactJwt } from '../tokens/compact-jwt.js';
+import { parseCompactJwt, type CompactJwt } from '../tokens/compact-jwt.js';
 import { diagnose } from '../tokens/diagnosis.js';
 import type { JsonObject } from '../tokens/json-object.js';
 import type { SeenToken, TokenCache } from '../tokens/token-cache.js';
@@ -43,6 +43,8 @@ export interface AuthenticatorParts {
   readonly issuers: IssuerRegistry;
   /** Absent: every token is verified anew. */
   readonly cache: TokenCache | undefined;
+  /** In characters. */
+  readonly maxTokenLength: number;
   readonly events: JwksEvents;
   readonly clock: Clock;
   readonly telemetry: ModuleTelemetry;
@@ -90,7 +92,7 @@ export class Authenticator {
 
   /** The key that a token names; its signature and claims are not looked at. */
   async keyOf(token: string): Promise<SigningKey> {
-    const { header, issuer } = parseCompactJwt(token);
+    const { header, issuer } = parseCompactJwt(token, this.parts.maxTokenLength);
     const trustedIssuer = await this.parts.trusted(issuer);
     return trustedIssuer.use(() => {
       if (!trustedIssuer.settings.rules.algorithms.has(header.alg)) throw new UnsupportedAlgorithmError();
@@ -116,7 +118,7 @@ export class Authenticator {
       );
     }
     if (telemetry.isRecording) attempt.startedAt ??= clock.monotonic();
-    const jwt = parseCompactJwt(token);
+    const jwt = parseCompactJwt(token, this.parts.maxTokenLength);
     attempt.jwt = jwt;
     return andThen(trusted(jwt.issuer), (issuer) => issuer.use(() => this.verify(issuer, attempt, jwt, digest)));
   }
@@ -202,7 +204,7 @@ export class Authenticator {
       issuers: issuers.isDynamic ? undefined : issuers.all().flatMap(({ issuer }) => issuer ?? []),
       ...trustedIssuer?.keys.peek(),
       now: clock.now(),
-      maxTokenLength: MAX_TOKEN_LENGTH,
+      maxTokenLength: this.parts.maxTokenLength,
     });
   }
 

@@ -35,6 +35,8 @@ export interface RuntimeParts {
   readonly clock: Clock;
   /** Absent: every token is verified anew. */
   readonly tokenCache?: TokenCache | undefined;
+  /** In characters. */
+  readonly maxTokenLength: number;
 }
 
 /**
@@ -71,7 +73,8 @@ export class JwksRuntime {
 
   authenticatorFor(trusted: AuthenticatorParts['trusted']): Authenticator {
     const { issuers, tokenCache: cache, events, clock, telemetry, untrusted } = this;
-    return new Authenticator({ trusted, issuers, cache, events, clock, telemetry, untrusted });
+    const { maxTokenLength } = this.parts;
+    return new Authenticator({ trusted, issuers, cache, maxTokenLength, events, clock, telemetry, untrusted });
   }
 
   /** Throws a JwksConfigurationError. Nothing is fetched yet. */
@@ -116,13 +119,15 @@ function partsOf(trust: ResolvedTrust, keeping: ResolvedKeeping, clock: Clock): 
   const events = new JwksEvents();
   const transport = createTransport(keeping.http.transport);
   const factory = new TrustedIssuerFactory(keeping, { transport, events, clock });
-  const tokenCache = keeping.tokenCache && new TokenCache(keeping.tokenCache);
+  const severalIssuers = trust.kind !== 'one';
+  const tokenCache = keeping.tokenCache && new TokenCache({ ...keeping.tokenCache, severalIssuers });
   return {
     issuers: issuersOf(trust, factory, { keeping, clock, events }),
     events,
     transport,
     clock,
     tokenCache: tokenCache || undefined,
+    maxTokenLength: keeping.maxTokenLength,
   };
 }
 

@@ -30,6 +30,7 @@ export const DEFAULTS = {
   metrics: {
     dynamicIssuers: false,
   },
+  maxTokenLength: 8_192,
   tokenCache: {
     max: 10_000,
     maxBytes: 33_554_432,

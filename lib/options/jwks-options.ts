@@ -28,6 +28,14 @@ export interface JwksKeepingOptions {
    * @default { max: 10_000 }
    */
   tokenCache?: JwksTokenCacheOptions | false;
+  /**
+   * The longest access token that is accepted, in characters. Raise it where a provider puts many
+   * roles or groups into tokens; Node accepts 16 kB for all headers of a request together
+   * (`--max-http-header-size`). A whole number from 1 to 65,536.
+   *
+   * @default 8_192
+   */
+  maxTokenLength?: number;
 }
 
 /**

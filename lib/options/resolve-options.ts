@@ -1,5 +1,6 @@
 import { parseDuration } from '../core/clock.js';
 import { JwksConfigurationError } from '../core/errors.js';
+import { MAX_TOKEN_LENGTH } from '../tokens/compact-jwt.js';
 import { DEFAULTS } from './defaults.js';
 import type { TokenExtractorRequest, UnguardedKind } from './jwks-options.js';
 import { resolveMetrics, type ResolvedMetrics } from './metrics-options.js';
@@ -16,6 +17,7 @@ export interface ResolvedKeeping {
   readonly refetchLimit: ResolvedRefetchLimit;
   readonly http: ResolvedHttp;
   readonly tokenCache: ResolvedTokenCache;
+  readonly maxTokenLength: number;
   /** Whether a resolver function finds the issuers. */
   readonly isDynamic: boolean;
   readonly maxIssuers: number;
@@ -38,7 +40,7 @@ export interface ResolvedClient extends ResolvedKeeping {
   readonly issuer: ResolvedIssuer;
 }
 
-const KEEPING_NAMES = ['cache', 'refetchLimit', 'http', 'tokenCache'];
+const KEEPING_NAMES = ['cache', 'refetchLimit', 'http', 'tokenCache', 'maxTokenLength'];
 /** Routes ask for scopes, a client has none. */
 const CLIENT_NAMES = ISSUER_NAMES.filter((name) => name !== 'scopesFrom');
 const MODULE_NAMES = [
@@ -123,6 +125,7 @@ function resolveKeeping(options: OptionReader, kind: IssuersKind): ResolvedKeepi
     refetchLimit: resolveRefetchLimit(options),
     http: resolveHttp(options, kind),
     tokenCache: resolveTokenCache(options),
+    maxTokenLength: options.integer('maxTokenLength', DEFAULTS.maxTokenLength, 1, MAX_TOKEN_LENGTH),
   };
 }
 

@@ -2,12 +2,8 @@ import type { CompactJWSHeaderParameters } from 'jose';
 import { MalformedTokenError } from '../core/errors.js';
 import { getOwn, parseJsonObject, deepFreeze, type JsonObject } from './json-object.js';
 
-/**
- * Longer than any token that fits a request header, and bounds all work done before the signature.
- *
- * @internal
- */
-export const MAX_TOKEN_LENGTH = 8192;
+/** The longest token that any setting allows, in characters. @internal */
+export const MAX_TOKEN_LENGTH = 65_536;
 const MAX_HEADER_LENGTH = 2048;
 const MAX_KID_LENGTH = 256;
 
@@ -29,13 +25,14 @@ export interface CompactJwt {
 /**
  * Takes a token apart that is canonical: three non-empty parts of base64url (RFC 7515 section 2)
  * without padding, white space or unused bits, so that no token has two spellings, and header and
- * payload that are JSON objects. Throws MalformedTokenError.
+ * payload that are JSON objects. `maxLength` bounds all work that is done before the signature.
+ * Throws MalformedTokenError.
  *
  * @internal
  */
-export function parseCompactJwt(token: unknown): CompactJwt {
+export function parseCompactJwt(token: unknown, maxLength: number): CompactJwt {
   if (typeof token !== 'string') throw new MalformedTokenError();
-  if (token.length > MAX_TOKEN_LENGTH) throw new MalformedTokenError('The access token is too long');
+  if (token.length > maxLength) throw new MalformedTokenError('The access token is too long');
   // A text without any dot has no second one either. A fourth part is in what stands for the third,
   // and no base64url.
   const payloadStart = token.indexOf('.') + 1;

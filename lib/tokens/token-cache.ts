@@ -12,6 +12,8 @@ export interface TokenCacheSettings {
   readonly maxBytes: number;
   /** Longer tokens, in characters, are not kept. */
   readonly maxTokenLength: number;
+  /** No issuer takes more than half where there are several. */
+  readonly severalIssuers: boolean;
 }
 
 /**
@@ -38,6 +40,7 @@ const ENTRY_SIZE = 700;
  */
 export class TokenCache {
   private tokens: LRUCache<string, SeenToken> | undefined;
+  private readonly shares = new Map<string | undefined, Share>();
 
   constructor(private readonly settings: TokenCacheSettings) {}
 
@@ -52,11 +55,53 @@ export class TokenCache {
   }
 
   set(digest: string, seen: SeenToken): void {
-    const { max, maxBytes } = this.settings;
     // Made on first use: it takes memory for all of its entries at once.
-    this.tokens ??= new LRUCache({ max, maxSize: maxBytes, maxEntrySize: maxBytes });
-    this.tokens.set(digest, seen, { size: ENTRY_SIZE + sizeOf(seen.verified.claims) });
+    this.tokens ??= this.makeTokens();
+    const size = ENTRY_SIZE + sizeOf(seen.verified.claims);
+    if (size > this.settings.maxBytes) return;
+    if (this.settings.severalIssuers) this.makeRoom(this.tokens, digest, seen.verified.issuer, size);
+    this.tokens.set(digest, seen, { size });
   }
+
+  private makeTokens(): LRUCache<string, SeenToken> {
+    const { max, maxBytes, severalIssuers } = this.settings;
+    const dispose = ({ verified }: SeenToken, digest: string) => this.giveBack(verified.issuer, digest);
+    return new LRUCache({ max, maxSize: maxBytes, ...(severalIssuers && { dispose }) });
+  }
+
+  /** Forgets the first tokens of an issuer that would take more than its half. */
+  private makeRoom(
+    tokens: LRUCache<string, SeenToken>,
+    digest: string,
+    issuer: string | undefined,
+    size: number,
+  ): void {
+    const { max, maxBytes } = this.settings;
+    tokens.delete(digest);
+    const share = this.shares.get(issuer) ?? { bytes: 0, sizes: new Map<string, number>() };
+    for (const first of share.sizes.keys()) {
+      if (share.sizes.size < max / 2 && share.bytes + size <= maxBytes / 2) break;
+      tokens.delete(first);
+    }
+    share.sizes.set(digest, size);
+    share.bytes += size;
+    this.shares.set(issuer, share);
+  }
+
+  private giveBack(issuer: string | undefined, digest: string): void {
+    const share = this.shares.get(issuer);
+    const size = share?.sizes.get(digest);
+    if (!share || size === undefined) return;
+    share.bytes -= size;
+    share.sizes.delete(digest);
+    if (share.sizes.size === 0) this.shares.delete(issuer);
+  }
+}
+
+/** The tokens of one issuer with their sizes, in the order of their verification. */
+interface Share {
+  bytes: number;
+  readonly sizes: Map<string, number>;
 }
 
 /**

@@ -91,6 +91,22 @@ describe('the sender constraint', () => {
   });
 });
 
+describe('maxTokenLength', () => {
+  it('bounds what is read of a token, and its error names both numbers', async () => {
+    const length = good.length;
+    await expect(jwksWith({ maxTokenLength: length }).verify(good)).resolves.toBeDefined();
+    const fault = await faultOf(jwksWith({ maxTokenLength: length - 1 }).verify(good));
+    expect(fault).toMatchObject({
+      code: 'token_malformed',
+      reason: `The access token has ${length} characters, more than ${length - 1}`,
+      hint: expect.stringContaining('maxTokenLength'),
+    });
+    const client = clientOf({ issuer: ISSUER, audience: 'orders-api', jwks: jwksOf(key), maxTokenLength: 100 });
+    await expect(client.verify(good)).rejects.toMatchObject({ code: 'token_malformed' });
+    await expect(client.getSigningKeyFromJwt(good)).rejects.toMatchObject({ code: 'token_malformed' });
+  });
+});
+
 describe('verify', () => {
   it('takes the place of the configured rules by those of one call, one by one', async () => {
     const jwks = jwksWith({ tokenType: 'at+jwt' });

@@ -311,4 +311,13 @@ describe.each(ADAPTERS)('the answers while keys cannot be had, on %s', (_, makeA
       answers.push(Number((await api.call(path, { token })).headers['retry-after']));
     expect(answers).toEqual([77, 2, 2]);
   });
+
+  it('are none for a token of 12 kB where maxTokenLength allows it', async () => {
+    await using issuer = await TestIssuer.start({ audience: AUDIENCE });
+    const roles = Array.from({ length: 400 }, (_, index) => `application-role-${index}`);
+    const token = await issuer.sign({ roles });
+    expect(token.length).toBeGreaterThan(12_000);
+    await using api = await startApi(makeAdapter, { ...issuer.options(), maxTokenLength: 14_000 });
+    for (const path of ['/authenticated', '/passport']) expect((await api.call(path, { token })).status).toBe(200);
+  });
 });

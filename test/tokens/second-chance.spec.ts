@@ -4,13 +4,12 @@ import { InvalidSignatureError, JwksConnectionError } from '../../lib/core/error
 import { JwksEvents } from '../../lib/core/events.js';
 import type { JwkSet, KeySelector } from '../../lib/keys/jwk-set.js';
 import type { SigningKey } from '../../lib/keys/signing-key.js';
-import { parseCompactJwt } from '../../lib/tokens/compact-jwt.js';
 import { TokenVerifier } from '../../lib/tokens/token-verifier.js';
 import { signToken, testKey, type TestKey } from '../support/keys.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { ScriptedSource } from '../support/scripted-source.js';
 import { StaticKeyLookup } from '../support/static-key-lookup.js';
-import { CLAIMS, RULES, setOf, verifierOf } from './verification.js';
+import { CLAIMS, RULES, setOf, verifierOf, parseToken } from './verification.js';
 
 /** Two keys that an issuer might publish under one kid, one after the other. */
 async function materials(): Promise<[before: TestKey, after: TestKey]> {
@@ -39,7 +38,7 @@ function rig(settings: Partial<JwkSetCacheSettings> = {}) {
     { source, clock, events: new JwksEvents(), random: () => 1 },
   );
   const verifier = new TokenVerifier(cache, clock);
-  return { clock, source, verify: async (token: string) => verifier.verify(token, parseCompactJwt(token), RULES) };
+  return { clock, source, verify: async (token: string) => verifier.verify(token, parseToken(token), RULES) };
 }
 
 describe('a bad signature', () => {

@@ -1,12 +1,11 @@
 import { describe, expect, it, vi } from 'vitest';
 import fc from 'fast-check';
-import { parseCompactJwt } from '../../lib/tokens/compact-jwt.js';
 import { TokenCache, type SeenToken, type TokenCacheSettings } from '../../lib/tokens/token-cache.js';
 import { TokenVerifier } from '../../lib/tokens/token-verifier.js';
 import { signToken, testKey } from '../support/keys.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { StaticKeyLookup } from '../support/static-key-lookup.js';
-import { CLAIMS, RULES, setOf } from './verification.js';
+import { CLAIMS, RULES, setOf, parseToken } from './verification.js';
 
 const [key, other] = await Promise.all([testKey(), testKey('ES256', 'other')]);
 const token = await signToken(key, CLAIMS);
@@ -14,7 +13,7 @@ const token = await signToken(key, CLAIMS);
 /** A verifier that has seen the token, and how often it has checked a signature since. */
 async function seenBy(keys = new StaticKeyLookup(setOf(key)), clock = new ManualClock()) {
   const verifier = new TokenVerifier(keys, clock);
-  const jwt = parseCompactJwt(token);
+  const jwt = parseToken(token);
   const seen: SeenToken = { selector: jwt.selector, verified: await verifier.verify(token, jwt, RULES), rules: RULES };
   const checks = vi.spyOn(crypto.subtle, 'verify');
   checks.mockClear();
@@ -69,7 +68,7 @@ describe('the cache of verified tokens', () => {
   const entry = { verified: { claims: {} } } as unknown as SeenToken;
 
   const cacheOf = (settings: Partial<TokenCacheSettings> = {}) =>
-    new TokenCache({ max: 10, maxBytes: 1_000_000, maxTokenLength: 4_096, ...settings });
+    new TokenCache({ max: 10, maxBytes: 1_000_000, maxTokenLength: 4_096, severalIssuers: false, ...settings });
 
   it('H7: keeps a token under its whole text', () => {
     const cache = cacheOf();
@@ -102,6 +101,44 @@ describe('the cache of verified tokens', () => {
     expect(kept.length).toBeLessThanOrEqual(4);
     cache.set('huge', { verified: { claims: { text: 'x'.repeat(200_000) } } } as unknown as SeenToken);
     expect(cache.get('huge')).toBeUndefined();
+  });
+
+  it('A8: gives no issuer more than half where there are several, by number and by memory', () => {
+    const of = (issuer: string, text = '') => ({ verified: { issuer, claims: { text } } }) as unknown as SeenToken;
+    const kept = (cache: TokenCache, prefix: string) =>
+      Array.from({ length: 100 }, (_, index) => index).filter((index) => cache.get(`${prefix}${index}`));
+    const byNumber = cacheOf({ severalIssuers: true });
+    const byMemory = cacheOf({ max: 1_000, maxBytes: 100_000, severalIssuers: true });
+    for (let index = 0; index < 4; index += 1) byNumber.set(`quiet${index}`, of('https://quiet'));
+    byMemory.set('quiet0', of('https://quiet', 'x'.repeat(1_000)));
+    for (let index = 0; index < 100; index += 1) {
+      byNumber.set(`loud${index}`, of('https://loud'));
+      byMemory.set(`loud${index}`, of('https://loud', 'x'.repeat(1_000)));
+    }
+    expect(kept(byNumber, 'quiet')).toEqual([0, 1, 2, 3]);
+    expect(kept(byNumber, 'loud')).toEqual([95, 96, 97, 98, 99]);
+    expect(kept(byMemory, 'quiet')).toEqual([0]);
+    expect(kept(byMemory, 'loud').length).toBeGreaterThan(10);
+    expect(kept(byMemory, 'loud').length).toBeLessThan(20);
+  });
+
+  it('A8: keeps its bounds whatever is kept, forgotten and kept again', () => {
+    const use = fc.record({ issuer: fc.constantFrom('a', 'b', 'c'), id: fc.nat(20), length: fc.nat(300) });
+    fc.assert(
+      fc.property(fc.array(use, { maxLength: 200 }), (uses) => {
+        const cache = cacheOf({ max: 8, maxBytes: 6_000, severalIssuers: true });
+        for (const { issuer, id, length } of uses)
+          cache.set(`${issuer}${id}`, {
+            verified: { issuer, claims: { x: 'x'.repeat(length) } },
+          } as unknown as SeenToken);
+        for (const issuer of ['a', 'b', 'c']) {
+          const kept = Array.from({ length: 21 }, (_, id) => cache.get(`${issuer}${id}`)).filter(Boolean);
+          expect(kept.length).toBeLessThanOrEqual(4);
+          const last = uses.at(-1);
+          if (last?.issuer === issuer) expect(cache.get(`${issuer}${last.id}`)).toBeDefined();
+        }
+      }),
+    );
   });
 
   it('H9: forgets the token that was used least recently where it is full', () => {

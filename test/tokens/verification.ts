@@ -1,12 +1,15 @@
 import { KeyObject } from 'node:crypto';
 import { JwkSet } from '../../lib/keys/jwk-set.js';
 import type { TokenRules } from '../../lib/tokens/claims.js';
-import { parseCompactJwt } from '../../lib/tokens/compact-jwt.js';
+import { parseCompactJwt, type CompactJwt } from '../../lib/tokens/compact-jwt.js';
 import { TokenVerifier } from '../../lib/tokens/token-verifier.js';
 import type { VerifiedToken } from '../../lib/tokens/verified-token.js';
 import type { TestKey } from '../support/keys.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { StaticKeyLookup } from '../support/static-key-lookup.js';
+
+/** With the length that is the default. */
+export const parseToken = (token: unknown): CompactJwt => parseCompactJwt(token, 8_192);
 
 export const ISSUER = 'https://id.example.com/';
 const SECONDS = new ManualClock().now() / 1000;
@@ -43,8 +46,7 @@ export function verifierOf(keys: StaticKeyLookup | JwkSet): { keys: StaticKeyLoo
   const verifier = new TokenVerifier(lookup, new ManualClock());
   return {
     keys: lookup,
-    verify: async (token, changes) =>
-      verifier.verify(token as string, parseCompactJwt(token), { ...RULES, ...changes }),
+    verify: async (token, changes) => verifier.verify(token as string, parseToken(token), { ...RULES, ...changes }),
   };
 }
 
