@@ -57,6 +57,7 @@ export abstract class JwksAccess {
    * audience to require.
    */
   async verify<C = JWTPayload>(token: string, options?: JwksVerifyOptions): Promise<VerifiedToken<C>> {
+    this.assertVerifies(options);
     const authentication = await this.authenticator.authenticate({ token, options });
     return authentication.token as unknown as VerifiedToken<C>;
   }
@@ -112,6 +113,9 @@ export abstract class JwksAccess {
     return secretOrKeyProvider((token) => this.getSigningKeyFromJwt(token));
   }
 
+  /** Throws where issuer and audience are not decided on. @internal */
+  protected assertVerifies(_options: JwksVerifyOptions | undefined): void {}
+
   /** @internal */
   protected async use<T>(work: (trustedIssuer: TrustedIssuer) => MaybePromise<T>): Promise<T> {
     const trustedIssuer = await this.runtime.issuers.named(this.issuer);
@@ -155,11 +159,11 @@ export class JwksClient extends JwksAccess {
     return undefined;
   }
 
-  override async verify<C = JWTPayload>(token: string, options?: JwksVerifyOptions): Promise<VerifiedToken<C>> {
+  /** @internal */
+  protected override assertVerifies(options: JwksVerifyOptions | undefined): void {
     // The options of a module have been checked for this.
     const trustedIssuer = this.isOwner ? this.runtime.issuers.named(undefined) : undefined;
     if (trustedIssuer && !isPromise(trustedIssuer)) trustedIssuer.requireIssuerAndAudience(options);
-    return super.verify<C>(token, options);
   }
 
   /**
