@@ -16,6 +16,7 @@ import type { JwksVerifyOptions } from '../options/verify-options.js';
 import { parseCompactJwt, type CompactJwt } from '../tokens/compact-jwt.js';
 import { diagnose } from '../tokens/diagnosis.js';
 import type { JsonObject } from '../tokens/json-object.js';
+import type { TokenRules } from '../tokens/claims.js';
 import type { SeenToken, TokenCache } from '../tokens/token-cache.js';
 import type { VerifiedToken } from '../tokens/verified-token.js';
 import type { Authentication } from './authentication.js';
@@ -60,6 +61,15 @@ interface Attempt {
   startedAt: number | undefined;
   jwt: (Pick<VerifiedToken, 'header' | 'issuer'> & Pick<CompactJwt, 'claims'>) | undefined;
   trustedIssuer: TrustedIssuer | undefined;
+}
+
+/** What belongs to a token whose signature was checked. */
+interface Checked {
+  readonly trustedIssuer: TrustedIssuer;
+  readonly token: string;
+  readonly found: SeenToken | CompactJwt;
+  readonly digest: string | undefined;
+  readonly rules: TokenRules;
 }
 
 /**
@@ -136,12 +146,16 @@ export class Authenticator {
     const rules = trustedIssuer.rulesFor(attempt.jwt?.issuer, options);
     const verified =
       'verified' in found ? verifier.verifyAgain(token, found, rules) : verifier.verify(token, found, rules);
-    if (!isPromise(verified)) return this.conclude(trustedIssuer, token, verified);
-    const { selector } = found;
-    return verified.then((made) => {
-      if (digest !== undefined) this.parts.cache?.set(digest, { selector, verified: made, rules });
-      return this.conclude(trustedIssuer, token, made);
-    });
+    if (isPromise(verified))
+      return verified.then((made) => this.keep(made, { trustedIssuer, token, found, digest, rules }));
+    if ('verified' in found && found.verified === verified) return this.conclude(trustedIssuer, token, verified);
+    return this.keep(verified, { trustedIssuer, token, found, digest, rules });
+  }
+
+  private keep(verified: VerifiedToken, checked: Checked): MaybePromise<Authentication> {
+    const { trustedIssuer, token, found, digest, rules } = checked;
+    if (digest !== undefined) this.parts.cache?.set(digest, { selector: found.selector, verified, rules });
+    return this.conclude(trustedIssuer, token, verified);
   }
 
   private conclude(

@@ -1,12 +1,11 @@
-import type { CryptoKey } from 'jose';
-import { compactVerify } from 'jose/jws/compact/verify';
 import type { KeyLookup } from '../cache/key-lookup.js';
 import type { Clock } from '../core/clock.js';
 import { InvalidSignatureError, isJwksError, UnsupportedAlgorithmError } from '../core/errors.js';
-import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
+import { andThen, isPromise, type MaybePromise } from '../core/maybe-promise.js';
 import type { SigningKey } from '../keys/signing-key.js';
 import { validateClaims, validateIssuer, validateTimestamps, validateType, type TokenRules } from './claims.js';
 import type { CompactJwt } from './compact-jwt.js';
+import { isSignatureGood } from './signature.js';
 import type { SeenToken } from './token-cache.js';
 import type { VerifiedToken } from './verified-token.js';
 
@@ -28,10 +27,11 @@ export class TokenVerifier {
 
   /**
    * Rejects, or throws at once, with a TokenError or with the SourceError of a key set that cannot
-   * be loaded.
+   * be loaded. At once where the key is there and its signatures are cheap.
    */
-  verify(token: string, jwt: CompactJwt, rules: TokenRules): Promise<VerifiedToken> {
-    return this.complete({ token, jwt }, this.keyFor(jwt.selector, jwt.issuer, rules), rules);
+  verify(token: string, jwt: CompactJwt, rules: TokenRules): MaybePromise<VerifiedToken> {
+    const found = this.keyFor(jwt.selector, jwt.issuer, rules);
+    return andThen(found, (key) => this.check({ token, jwt }, key, rules));
   }
 
   /**
@@ -42,7 +42,8 @@ export class TokenVerifier {
     const { selector, verified } = seen;
     const { claims, header, issuer } = verified;
     const key = this.keyFor(selector, issuer, rules);
-    if (key !== verified.key) return this.complete({ token, jwt: { selector, claims, header, issuer } }, key, rules);
+    if (key !== verified.key)
+      return andThen(key, (other) => this.check({ token, jwt: { selector, claims, header, issuer } }, other, rules));
     if (rules === seen.rules) {
       validateTimestamps(claims, rules, this.clock.now());
     } else {
@@ -62,35 +63,46 @@ export class TokenVerifier {
     return this.keys.find(selector);
   }
 
-  private async complete(subject: Subject, found: MaybePromise<SigningKey>, rules: TokenRules): Promise<VerifiedToken> {
-    const { jwt } = subject;
-    let key = isPromise(found) ? await found : found;
+  private check(subject: Subject, key: SigningKey, rules: TokenRules): MaybePromise<VerifiedToken> {
+    const decide = (isGood: boolean) =>
+      isGood ? this.accept(subject, key, rules) : this.retryWithRefreshedKey(subject, key, rules);
+    let isGood: MaybePromise<boolean>;
     try {
-      await checkSignature(subject, key);
+      isGood = isSignatureGood(subject.token, subject.jwt.selector.alg, key);
     } catch (fault) {
-      key = await this.retryWithRefreshedKey(subject, key, fault);
+      return this.retryWithRefreshedKey(subject, key, rules, fault);
     }
+    if (!isPromise(isGood)) return decide(isGood);
+    return isGood.then(decide, (fault: unknown) => this.retryWithRefreshedKey(subject, key, rules, fault));
+  }
+
+  private accept({ jwt }: Subject, key: SigningKey, rules: TokenRules): VerifiedToken {
     validateType(jwt.header, rules);
     const claims = validateClaims(jwt.claims, rules, this.clock.now());
     return Object.freeze({ claims, header: jwt.header, issuer: jwt.issuer, key });
   }
 
   /**
-   * Returns the key that verifies the signature after all, where another has taken the place
-   * of the one that did not.
+   * Verifies with the key that has taken the place of the one under which the signature is bad, if
+   * there is one. `fault`: what OpenSSL threw.
    */
-  private async retryWithRefreshedKey(subject: Subject, failed: SigningKey, fault: unknown): Promise<SigningKey> {
-    // Where it was thrown decides what it means: import and verification throw TypeError,
-    // DOMException and OperationError, too.
+  private async retryWithRefreshedKey(
+    subject: Subject,
+    failed: SigningKey,
+    rules: TokenRules,
+    fault?: unknown,
+  ): Promise<VerifiedToken> {
     if (isJwksError(fault)) throw fault;
     const successor = await this.successorOf(failed, subject.jwt);
-    if (!successor) throw new InvalidSignatureError(undefined, { cause: fault });
+    if (!successor) throw invalidSignature(fault);
+    let isGood: boolean;
     try {
-      await checkSignature(subject, successor);
+      isGood = await isSignatureGood(subject.token, subject.jwt.selector.alg, successor);
     } catch (cause) {
-      throw isJwksError(cause) ? cause : new InvalidSignatureError(undefined, { cause });
+      throw isJwksError(cause) ? cause : invalidSignature(cause);
     }
-    return successor;
+    if (!isGood) throw invalidSignature(fault);
+    return this.accept(subject, successor, rules);
   }
 
   /**
@@ -111,13 +123,6 @@ export class TokenVerifier {
   }
 }
 
-/**
- * Rejects or throws, whatever jose and the platform throw, where the key does not verify the
- * signature.
- */
-function checkSignature({ token, jwt }: Subject, key: SigningKey): Promise<unknown> {
-  const { alg } = jwt.selector;
-  const cryptoKey = key.cryptoKey(alg);
-  const verify = (made: CryptoKey) => compactVerify(token, made, { algorithms: [alg] });
-  return isPromise(cryptoKey) ? cryptoKey.then(verify) : verify(cryptoKey);
+function invalidSignature(cause: unknown): InvalidSignatureError {
+  return new InvalidSignatureError(undefined, cause === undefined ? {} : { cause });
 }

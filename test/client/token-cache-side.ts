@@ -5,13 +5,19 @@ import type { JwksEvent } from '../../lib/core/events.js';
 import { JwksService } from '../../lib/jwks.service.js';
 import type { JwksVerifyOptions } from '../../lib/options/verify-options.js';
 import type { VerifiedToken } from '../../lib/tokens/verified-token.js';
+import { setImmediate } from 'node:timers/promises';
 import { ManualClock } from '../support/manual-clock.js';
+import { countSignatureChecks } from '../support/signature-checks.js';
 import { VERIFY_OPTIONS, type Command, type Use } from './token-cache-commands.js';
-import { checksSoFar, quiet } from './token-cache-crypto.js';
 import { Provider } from './token-cache-issuer.js';
 import type { Setting } from './token-cache-settings.js';
 import { toldOfAuthentication, toldOfEvents, toldOfFault, toldOfToken, vandalise } from './token-cache-told.js';
 import { ISSUERS, timeOf, resolveBearerToken } from './token-cache-tokens.js';
+
+/** Until nothing can go on but by time that passes. */
+async function quiet(): Promise<void> {
+  for (let idle = 0; idle < 3; idle += 1) await setImmediate();
+}
 
 interface Outcome {
   /** In the order in which they were begun. */
@@ -57,11 +63,11 @@ export class Side {
 
   /** Runs one command, and tells everything that somebody outside could have noticed. */
   async run(command: Command): Promise<Observation> {
-    const before = checksSoFar();
+    const checks = countSignatureChecks();
     this.turn += 1;
     await this.act(command);
     await quiet();
-    this.checks += checksSoFar() - before;
+    this.checks += checks();
     return this.observe();
   }
 

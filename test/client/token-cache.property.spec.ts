@@ -2,7 +2,6 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { commands, type Command, type Use } from './token-cache-commands.js';
-import { countChecks } from './token-cache-crypto.js';
 import { settings, type Setting } from './token-cache-settings.js';
 import { Side, type Observation } from './token-cache-side.js';
 
@@ -12,7 +11,6 @@ const numRuns = Number(TOKEN_CACHE_RUNS ?? 75);
 const limits = TOKEN_CACHE_RUNS ? {} : { interruptAfterTimeLimit: 9_000 };
 const replay = TOKEN_CACHE_SEED ? { seed: Number(TOKEN_CACHE_SEED) } : {};
 
-countChecks();
 afterEach(() => vi.restoreAllMocks());
 
 const AT_THE_END: readonly Use[] = [0, 1, 2, 3].map((token) => ({ token, variant: 'good' }));

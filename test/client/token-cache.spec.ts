@@ -7,6 +7,7 @@ import type { JwksVerifyOptions } from '../../lib/options/verify-options.js';
 import { signToken, testKey, type TestKey } from '../support/keys.js';
 import { ManualClock, settle } from '../support/manual-clock.js';
 import { ScriptedSource } from '../support/scripted-source.js';
+import { countSignatureChecks, holdSignatureChecks } from '../support/signature-checks.js';
 import { clientOf, faultOf, jwksOf, listenTo, serviceOf } from './support.js';
 
 const ISSUER = 'https://id.example.com';
@@ -17,6 +18,9 @@ const claims = { iss: ISSUER, aud: 'orders-api', sub: 'alice', exp: NOW + 86_400
 const [key, other] = await Promise.all([testKey('ES256', 'k'), testKey('ES256', 'other')]);
 /** New material under the old kid. */
 const successor: TestKey = { ...other, kid: 'k', jwk: { ...other.jwk, kid: 'k' } };
+/** Keys whose signatures are checked on the thread pool. */
+const [pooled, otherPooled] = await Promise.all([testKey('ES384', 'k'), testKey('ES384', 'other')]);
+const pooledSuccessor: TestKey = { ...otherPooled, kid: 'k', jwk: { ...otherPooled.jwk, kid: 'k' } };
 const good = await signToken(key, { ...claims, roles: ['reader'], realm: { access: ['read'] } });
 
 /** A module that trusts one issuer, with all that is around it. */
@@ -34,17 +38,10 @@ function rig(options: Partial<JwksModuleOptions> = {}) {
   return { clock, source, jwks, publish, codeOf };
 }
 
-/** How many signatures were checked since. */
-function countChecks(): () => number {
-  const checks = vi.spyOn(crypto.subtle, 'verify');
-  checks.mockClear();
-  return () => checks.mock.calls.length;
-}
-
 describe('a token that comes again', () => {
   it('has its signature checked once', async () => {
     const { jwks } = rig();
-    const checks = countChecks();
+    const checks = countSignatureChecks();
     const first = await jwks.verify(good);
     for (let time = 0; time < 10; time += 1) expect(await jwks.verify(good)).toEqual(first);
     await jwks.client(ISSUER).verify(good);
@@ -54,14 +51,14 @@ describe('a token that comes again', () => {
   it('has it checked once by a client, too', async () => {
     const client = clientOf({ issuer: ISSUER, audience: 'orders-api', jwks: jwksOf(key) });
     const lasting = await signToken(key, { ...claims, exp: 9e9 });
-    const checks = countChecks();
+    const checks = countSignatureChecks();
     for (let time = 0; time < 3; time += 1) await client.verify(lasting);
     expect(checks()).toBe(1);
   });
 
   it('has it checked each time where the cache is off', async () => {
     const { jwks } = rig({ tokenCache: false });
-    const checks = countChecks();
+    const checks = countSignatureChecks();
     for (let time = 0; time < 3; time += 1) await jwks.verify(good);
     expect(checks()).toBe(3);
   });
@@ -186,7 +183,7 @@ describe('time', () => {
 describe('a key', () => {
   it('H6: that is gone takes its tokens along at once; back again, it is asked again', async () => {
     const { jwks, publish, codeOf } = rig();
-    const checks = countChecks();
+    const checks = countSignatureChecks();
     await jwks.verify(good);
     await publish(other);
     expect(await codeOf(good)).toBe('key_not_found');
@@ -197,7 +194,7 @@ describe('a key', () => {
 
   it('H6: that stays through a rotation keeps its tokens', async () => {
     const { jwks, publish } = rig();
-    const checks = countChecks();
+    const checks = countSignatureChecks();
     await jwks.verify(good);
     await publish(key, other);
     await jwks.verify(good);
@@ -229,23 +226,18 @@ describe('a key', () => {
 
   it.each<[string, TestKey, string]>([
     ['that is gone', other, 'key_not_found'],
-    ['that was replaced', successor, 'signature_invalid'],
+    ['that was replaced', pooledSuccessor, 'signature_invalid'],
   ])('H6: %s while a token is under verification gives it no second use', async (_, next, code) => {
     const { jwks, publish, codeOf } = rig({ refetchLimit: { burst: 0, every: '30s' } });
-    await jwks.getJwkSet();
-    let goOn = () => {};
-    const { verify } = crypto.subtle;
-    const held = new Promise<void>((resolve) => (goOn = resolve));
-    vi.spyOn(crypto.subtle, 'verify').mockImplementationOnce(async (...args) => {
-      await held;
-      return verify.apply(crypto.subtle, args);
-    });
-    const under = jwks.verify(good);
+    await publish(pooled);
+    const token = await signToken(pooled, claims);
+    const release = holdSignatureChecks();
+    const under = jwks.verify(token);
     await settle();
     await publish(next);
-    goOn();
-    expect((await under).key.jwk).toEqual(key.jwk);
-    expect(await codeOf(good)).toBe(code);
+    release();
+    expect((await under).key.jwk).toEqual(pooled.jwk);
+    expect(await codeOf(token)).toBe(code);
   });
 
   it('H6: of a set that may not serve any more is no key', async () => {
@@ -362,7 +354,7 @@ describe('what is kept', () => {
     const [a = '', b = '', c = ''] = tokens;
     const { jwks } = rig({ tokenCache: { max: 2 } });
     for (const token of [a, b, a, c]) await jwks.verify(token);
-    const checks = countChecks();
+    const checks = countSignatureChecks();
     for (const token of [a, c, a, c]) await jwks.verify(token);
     expect(checks()).toBe(0);
     await jwks.verify(b);
@@ -372,7 +364,7 @@ describe('what is kept', () => {
   it('H9: may be one token', async () => {
     const another = await signToken(key, { ...claims, sub: 'bob' });
     const { jwks } = rig({ tokenCache: { max: 1 } });
-    const checks = countChecks();
+    const checks = countSignatureChecks();
     for (const token of [good, good, another, another, good]) {
       expect((await jwks.verify(token)).claims.sub).toBe(token === good ? 'alice' : 'bob');
     }
@@ -389,7 +381,7 @@ describe('what is kept', () => {
       signToken(key, { ...claims, iss: 'https://other.example.com' }),
     ]);
     for (const token of bad) await codeOf(token);
-    const checks = countChecks();
+    const checks = countSignatureChecks();
     await jwks.verify(good);
     expect(checks()).toBe(0);
   });
@@ -424,7 +416,7 @@ describe('what is kept', () => {
     const { codeOf } = rig({ source: undefined, jwks: jwksOf(successor) } as Partial<JwksModuleOptions>);
     await jwks.verify(good);
     expect(await codeOf(good)).toBe('signature_invalid');
-    const checks = countChecks();
+    const checks = countSignatureChecks();
     await same.jwks.verify(good);
     expect(checks()).toBe(1);
   });
@@ -442,7 +434,7 @@ describe('what is kept', () => {
     };
     await jwks.verify(good);
     await fill();
-    const checks = countChecks();
+    const checks = countSignatureChecks();
     await jwks.verify(good);
     expect(checks()).toBe(1);
     await fill();

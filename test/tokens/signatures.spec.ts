@@ -42,12 +42,6 @@ describe.each(['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'E
       expect((await forgery.verify(forgery.token)).claims).toEqual(CLAIMS);
     });
 
-    it('is rejected with what jose found wrong as the cause', async () => {
-      const { withSignature, signature } = await forgeryOf(alg);
-      const refusal = withSignature(Buffer.from(signature).fill(1));
-      await expect(refusal).rejects.toMatchObject({ cause: { code: 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED' } });
-    });
-
     it('D2, D6: is rejected where it is empty, of another length, all zero or all one', async () => {
       const { signature, withSignature, verify, token } = forgery;
       await expect(verify(token.slice(0, token.lastIndexOf('.') + 1))).rejects.toThrow('compact form');

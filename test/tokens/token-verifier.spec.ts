@@ -21,6 +21,10 @@ import { StaticKeyLookup } from '../support/static-key-lookup.js';
 import { encode, isDeeplyFrozen, rawToken } from './raw-token.js';
 import { CLAIMS, ISSUER, keyObjectOf, setOf, verifierOf } from './verification.js';
 
+const throwing = (fault: unknown): never => {
+  throw fault;
+};
+
 /** Keys in the hand that remember what was looked for, and may be slow. */
 class WatchedKeys extends StaticKeyLookup {
   readonly looked: KeySelector[] = [];
@@ -266,7 +270,7 @@ describe('the key', () => {
     const keys = new WatchedKeys(setOf(key));
     keys.find = () =>
       Object.create(setOf(key).get(key.kid) as SigningKey, {
-        cryptoKey: { value: () => Promise.reject(fault) },
+        toKeyObject: { value: () => throwing(fault) },
       }) as SigningKey;
     await expect(verifierOf(keys).verify(token)).rejects.toBe(fault);
   });
