@@ -7,14 +7,18 @@ import type { SigningKey } from '../keys/signing-key.js';
 interface Scheme {
   /** `null`: the algorithm brings its own. */
   readonly hash: string | null;
-  readonly input: Omit<VerifyKeyObjectInput, 'key'>;
+  /**
+   * Absent where the defaults of the key's type are right: Node 24 takes 20 µs longer for a key in an
+   * object of options.
+   */
+  readonly input?: Omit<VerifyKeyObjectInput, 'key'>;
   /** The one length that signatures have, in bytes; absent for RSA, where it is that of the key. */
   readonly length?: number;
   /** Whether the thread pool takes them. */
   readonly isPooled: boolean;
 }
 
-const rsa = (hash: string): Scheme => ({ hash, input: { padding: constants.RSA_PKCS1_PADDING }, isPooled: false });
+const rsa = (hash: string): Scheme => ({ hash, isPooled: false });
 const pss = (hash: string, saltLength: number): Scheme => ({
   hash,
   input: { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength },
@@ -26,8 +30,8 @@ const ecdsa = (hash: string, length: number, isPooled: boolean): Scheme => ({
   length,
   isPooled,
 });
-const ed25519: Scheme = { hash: null, input: {}, length: 64, isPooled: false };
-const mlDsa = (length: number): Scheme => ({ hash: null, input: {}, length, isPooled: true });
+const ed25519: Scheme = { hash: null, length: 64, isPooled: false };
+const mlDsa = (length: number): Scheme => ({ hash: null, length, isPooled: true });
 
 /**
  * A trip to the thread pool costs about 30 µs of CPU and a turn of the event loop. What takes less
@@ -68,7 +72,7 @@ export function isSignatureGood(token: string, alg: string, signingKey: SigningK
   if (scheme.length !== undefined && signature.length !== scheme.length) return false;
   const key = signingKey.toKeyObject();
   const signed = Buffer.from(token.slice(0, end), 'latin1');
-  const input = { key, ...scheme.input };
+  const input = scheme.input ? { key, ...scheme.input } : key;
   if (!scheme.isPooled && !isLongRsa(key)) return verify(scheme.hash, signed, input, signature);
   return new Promise((resolve, reject) => {
     verify(scheme.hash, signed, input, signature, (error, isGood) => (error ? reject(error) : resolve(isGood)));
