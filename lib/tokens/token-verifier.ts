@@ -64,16 +64,21 @@ export class TokenVerifier {
   }
 
   private check(subject: Subject, key: SigningKey, rules: TokenRules): MaybePromise<VerifiedToken> {
-    const decide = (isGood: boolean) =>
-      isGood ? this.accept(subject, key, rules) : this.retryWithRefreshedKey(subject, key, rules);
     let isGood: MaybePromise<boolean>;
     try {
       isGood = isSignatureGood(subject.token, subject.jwt.selector.alg, key);
     } catch (fault) {
       return this.retryWithRefreshedKey(subject, key, rules, fault);
     }
-    if (!isPromise(isGood)) return decide(isGood);
-    return isGood.then(decide, (fault: unknown) => this.retryWithRefreshedKey(subject, key, rules, fault));
+    if (!isPromise(isGood)) return this.decide(isGood, subject, key, rules);
+    return isGood.then(
+      (found) => this.decide(found, subject, key, rules),
+      (fault: unknown) => this.retryWithRefreshedKey(subject, key, rules, fault),
+    );
+  }
+
+  private decide(isGood: boolean, subject: Subject, key: SigningKey, rules: TokenRules): MaybePromise<VerifiedToken> {
+    return isGood ? this.accept(subject, key, rules) : this.retryWithRefreshedKey(subject, key, rules);
   }
 
   private accept({ jwt }: Subject, key: SigningKey, rules: TokenRules): VerifiedToken {
