@@ -162,8 +162,16 @@ function entriesOf(document: unknown): unknown[] {
     throw new InvalidJwkSetError('The JWK Set cannot be read', { cause });
   }
   if (length > MAX_ENTRIES) throw new InvalidJwkSetError(`The JWK Set has ${length} keys, more than ${MAX_ENTRIES}`);
-  if (entries === undefined) throw new InvalidJwkSetError('The JWK Set has no array of "keys"');
+  if (entries === undefined) throw new InvalidJwkSetError(`The JWK Set has no array of "keys"${otherForm(document)}`);
   return entries;
+}
+
+/** Firebase and AWS publish the same keys in this form at another URL. */
+function otherForm(document: object): string {
+  const looksLikePem = Object.values(document).some(
+    (value) => typeof value === 'string' && value.startsWith('-----BEGIN '),
+  );
+  return looksLikePem ? ': it looks like certificates by kid; give the URL of the JWK Set' : '';
 }
 
 function noUsableKey(dropped: readonly DroppedKey[]): string {

@@ -52,10 +52,13 @@ function parseEntry(entry: unknown): UsableJwk | UnusableJwk {
   return misfit === undefined ? { ...parsed, jwk: publicJwk(jwk, parsed) } : unusable(jwk.kid, misfit);
 }
 
-/** Own members only, and each read once: what is checked is what is kept. */
+/**
+ * Own members only, and each read once: what is checked is what is kept. Serializers that write every
+ * property write `null` for what is absent.
+ */
 function readMembers(entry: object): JwkMembers {
   const members: Partial<Record<string, unknown>> = Object.create(null);
-  for (const name of JWK_MEMBERS) members[name] = ownMember(entry, name);
+  for (const name of JWK_MEMBERS) members[name] = ownMember(entry, name) ?? undefined;
   if (Array.isArray(members.key_ops)) members.key_ops = Array.prototype.slice.call(members.key_ops);
   return members;
 }
@@ -65,7 +68,7 @@ function readMembers(entry: object): JwkMembers {
  * about it.
  */
 function privateMembersFault(entry: object): string | undefined {
-  const found = PRIVATE_MEMBERS.filter((name) => ownMember(entry, name) !== undefined);
+  const found = PRIVATE_MEMBERS.filter((name) => (ownMember(entry, name) ?? undefined) !== undefined);
   if (found.length === 0) return undefined;
   const what = found.includes('k') ? 'secret' : 'private';
   return `has private members (${found.join(', ')}): a ${what} key was published, treat it as compromised`;

@@ -81,14 +81,18 @@ function parseEc({ crv, x, y }: JwkMembers): ParsedMaterial | string {
   // RFC 7518 section 6.2.1.1. secp256k1 (RFC 8812) is left out: WebCrypto cannot import it.
   const curve = EC_CURVES.get(crv);
   if (!curve) return unsupportedCurve(crv, 'P-256, P-384, P-521');
-  // RFC 7518 sections 6.2.1.2 and 6.2.1.3: the full size of a coordinate, leading zeros kept.
-  const xOctets = toOctets(x);
-  if (xOctets?.length !== curve.octets) return malformed('x', x);
-  const yOctets = toOctets(y);
-  if (yOctets?.length !== curve.octets) return malformed('y', y);
+  const xOctets = toCoordinate(x, curve.octets);
+  if (!xOctets) return malformed('x', x);
+  const yOctets = toCoordinate(y, curve.octets);
+  if (!yOctets) return malformed('y', y);
   // RFC 8725 section 3.4.
   if (!isOnCurve(curve, xOctets, yOctets)) return 'has a point that is not on its curve';
-  const material = { crv: crv as string, kty: 'EC', x: x as string, y: y as string };
+  const material = {
+    crv: crv as string,
+    kty: 'EC',
+    x: xOctets.toString('base64url'),
+    y: yOctets.toString('base64url'),
+  };
   return { material, algs: curve.algs };
 }
 
@@ -102,7 +106,7 @@ function parseOkp({ crv, x }: JwkMembers): ParsedMaterial | string {
   const octets = toOctets(x);
   if (octets?.length !== 32) return malformed('x', x);
   const fault = ed25519PointFault(octets);
-  return fault ?? { material: { crv, kty: 'OKP', x: x as string }, algs: ED25519_ALGS };
+  return fault ?? { material: { crv, kty: 'OKP', x: octets.toString('base64url') }, algs: ED25519_ALGS };
 }
 
 /**
@@ -123,9 +127,10 @@ function parseAkp({ alg, pub }: JwkMembers): ParsedMaterial | string {
       ? 'lacks the member "alg"'
       : 'has an algorithm that is not one of ML-DSA-44, ML-DSA-65, ML-DSA-87';
   }
-  if (toOctets(pub)?.length !== octets) return malformed('pub', pub);
+  const key = toOctets(pub);
+  if (key?.length !== octets) return malformed('pub', pub);
   if (!canImport(alg, octets)) return `has the algorithm ${alg}, which this runtime does not have`;
-  return { material: { alg, kty: 'AKP', pub: pub as string }, algs: new Set([alg]) };
+  return { material: { alg, kty: 'AKP', pub: key.toString('base64url') }, algs: new Set([alg]) };
 }
 
 const importable = new Map<string, boolean>();
@@ -145,14 +150,30 @@ function canImport(alg: string, octets: number): boolean {
   return answer;
 }
 
+/** Far more than the longest member of a usable key; leading zeros count. */
+const MAX_MEMBER_LENGTH = 8_192;
+const BASE64 = /^[\w+/-]+=*$/;
+const WHITE_SPACE = /[\t\n\f\r ]+/g;
+
 /**
- * RFC 7515 section 2: base64url without padding; decoding and encoding again finds every spelling
- * but the canonical one (RFC 4648 section 3.5).
+ * RFC 7515 section 2 asks for base64url without padding. Padding, white space and the other alphabet
+ * of RFC 4648 are what some providers publish; each spelling has one meaning.
  */
 function toOctets(member: unknown): Buffer | undefined {
-  if (typeof member !== 'string' || member === '') return undefined;
-  const octets = Buffer.from(member, 'base64url');
-  return octets.toString('base64url') === member ? octets : undefined;
+  if (typeof member !== 'string' || member.length > MAX_MEMBER_LENGTH) return undefined;
+  const text = member.replace(WHITE_SPACE, '');
+  if (!BASE64.test(text) || text.replace(/=+$/, '').length % 4 === 1) return undefined;
+  return Buffer.from(text, 'base64url');
+}
+
+/**
+ * RFC 7518 section 6.2.1.2 asks for the full size of a coordinate. Lost octets can only be leading
+ * zeros, and added ones are no part of the number.
+ */
+function toCoordinate(member: unknown, size: number): Buffer | undefined {
+  const number = toUnsigned(member);
+  if (!number || number.length > size) return undefined;
+  return Buffer.concat([Buffer.alloc(size - number.length), number]);
 }
 
 /**
@@ -176,7 +197,7 @@ function isOdd(unsigned: Buffer): boolean {
 function malformed(name: string, member: unknown): string {
   return member === undefined
     ? `lacks the member "${name}"`
-    : `has a member "${name}" of the wrong length or not in canonical base64url`;
+    : `has a member "${name}" of the wrong length or not in base64url`;
 }
 
 function unsupportedCurve(crv: unknown, supported: string): string {

@@ -91,7 +91,7 @@ describe('JwkSet.parse', () => {
       [[rsa], /not a JSON object/],
       [{ kty: 'LWE' }, /unknown key type/],
       [{ kty: 'RSA', e: 'AQAB' }, /lacks the member "n"/],
-      [{ ...rsa, n: `${rsa.n}=` }, /"n"/],
+      [{ ...rsa, n: `${rsa.n}.` }, /"n"/],
       [{ ...rsa, n: 'AQAB' }, /17 bits/],
       [{ ...rsa, e: 'Aw' }, /exponent under/],
       [{ ...ec, y: ec.x }, /not on its curve/],
@@ -109,6 +109,11 @@ describe('JwkSet.parse', () => {
     expect(set.dropped).toHaveLength(bad.length);
     set.dropped.forEach(({ reason }, index) => expect(reason).toMatch((bad[index] as [unknown, RegExp])[1]));
     expect(set.dropped.at(-1)?.kid).toBe('private');
+  });
+
+  it('says that certificates by kid are no JWK Set', () => {
+    expect(() => JwkSet.parse({ a: '-----BEGIN CERTIFICATE-----\nMII' })).toThrow(/certificates by kid/);
+    expect(() => JwkSet.parse({ a: 'x' })).toThrow(/no array of "keys"$/);
   });
 
   it('takes a key that is listed twice for one key', () => {
