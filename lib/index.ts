@@ -4,6 +4,7 @@ export { JwksStrategy } from './auth/jwks.strategy.js';
 export { withUpgradeRequest } from './auth/upgrade-request.js';
 export { JwksClient } from './client/jwks-client.js';
 export {
+  AccessDeniedError,
   AmbiguousTokenError,
   InsufficientScopeError,
   InvalidClaimError,
@@ -33,7 +34,6 @@ export type { Authentication } from './client/authentication.js';
 export type { ClaimsSchema } from './auth/claims-schema.js';
 export type { AuthenticatedOptions } from './auth/route-options.js';
 export type { JwksStatus } from './client/trusted-issuer.js';
-export type { JwksTokenCounters } from './client/token-tally.js';
 export type { AnyJwksError, JwksErrorCode } from './core/errors.js';
 export type { JwksEvent } from './core/events.js';
 export type { JwksCacheOptions, JwksRefetchLimitOptions } from './options/cache-options.js';

@@ -104,7 +104,12 @@ function assertSentOnce(rawHeaders: unknown): void {
   if (seen > 1) throw new AmbiguousTokenError();
 }
 
-/** socket.io clients in a browser cannot set headers: `io(url, { auth: { token } })`. */
+/**
+ * socket.io clients in a browser cannot set headers: `io(url, { auth: { token } })`. Some write the
+ * scheme before it, as other servers ask for.
+ */
 function handshakeTokens(handshake: unknown): readonly unknown[] {
-  return listed(fieldsOf(fieldsOf(handshake)['auth'])['token']).filter((token) => token !== null && token !== '');
+  return listed(fieldsOf(fieldsOf(handshake)['auth'])['token'])
+    .filter((token) => token !== null && token !== '')
+    .map((token) => (typeof token === 'string' ? token.replace(/^bearer /i, '') : token));
 }

@@ -46,6 +46,8 @@ const FAULTS: Readonly<Record<Exclude<JwksErrorCode, 'configuration_invalid'>, F
   token_not_active: invalidToken('The access token is not valid yet'),
   claim_invalid: invalidToken('A claim of the access token is missing or not acceptable'),
   token_refused: invalidToken('The access token was refused'),
+  // RFC 6750 section 3.1: not `invalid_token`, for which a client would fetch a new token and retry.
+  access_denied: { status: 403, description: 'The access token does not allow this' },
   insufficient_scope: {
     status: 403,
     error: 'insufficient_scope',

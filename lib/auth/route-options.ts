@@ -13,6 +13,9 @@ export type ClaimValue = string | number | boolean | null;
  */
 export type ClaimPredicate = (value: unknown, claims: Readonly<JWTPayload>) => boolean | Promise<boolean>;
 
+/** A value, a list of values of which one is enough, or a predicate. @publicApi */
+export type ClaimRule = ClaimValue | readonly ClaimValue[] | ClaimPredicate;
+
 /**
  * What a route asks of a token, beyond what the module asks of all. Those of a handler take the
  * place of those of its class as a whole.
@@ -36,9 +39,10 @@ export interface AuthenticatedOptions {
   readonly audience?: string | readonly string[] | false;
   /**
    * Claims by name or path (as `@Claims` reads it), each with the value that it must be (for a
-   * claim that is a list: that it must hold) or a predicate; else 401 `invalid_token`.
+   * claim that is a list: that it must hold), a list of values of which one is enough, or a
+   * predicate; else 403 `access_denied`.
    */
-  readonly claims?: Readonly<Record<string, ClaimValue | ClaimPredicate>>;
+  readonly claims?: Readonly<Record<string, ClaimRule>>;
   /**
    * A request without a token goes on without claims; one with a bad token is refused as ever.
    *
@@ -142,11 +146,19 @@ function claimsFault(value: unknown): string | undefined {
     Object.entries(value).every(([name, rule]) => name !== '' && isClaimRule(rule));
   return good
     ? undefined
-    : 'takes an object of at least one claim, each with a string, number, boolean, null or function';
+    : 'takes an object of at least one claim, each with a string, number, boolean, null, a list of such, or a function';
 }
 
 function isClaimRule(rule: unknown): boolean {
-  return rule === null || ['string', 'boolean', 'function'].includes(typeof rule) || Number.isFinite(rule);
+  return (
+    (Array.isArray(rule) && rule.length > 0 && rule.every(isClaimValue)) ||
+    typeof rule === 'function' ||
+    isClaimValue(rule)
+  );
+}
+
+function isClaimValue(rule: unknown): boolean {
+  return rule === null || ['string', 'boolean'].includes(typeof rule) || Number.isFinite(rule);
 }
 
 function isTextOrTexts(value: unknown): boolean {

@@ -1,11 +1,11 @@
 import type { JWTPayload } from 'jose';
-import { InsufficientScopeError, InvalidClaimError } from '../core/errors.js';
+import { AccessDeniedError, InsufficientScopeError } from '../core/errors.js';
 import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
 import { claimAt } from './claim-path.js';
 import type { ScopesFrom } from './verification.js';
-import type { AuthenticatedOptions, ClaimPredicate, ClaimValue } from './route-options.js';
+import type { AuthenticatedOptions, ClaimRule } from './route-options.js';
 
-type Rule = readonly [name: string, rule: ClaimValue | ClaimPredicate];
+type Rule = readonly [name: string, rule: ClaimRule];
 
 /**
  * Whether a verified token is enough for a route. The claims come first: a token that is not for
@@ -55,28 +55,27 @@ async function awaitRule(verdict: Promise<unknown>, name: string): Promise<void>
   try {
     answer = await verdict;
   } catch (cause) {
-    throw new InvalidClaimError(name, undefined, { cause });
+    throw new AccessDeniedError(name, { cause });
   }
   assertTrue(answer, name);
 }
 
-function evaluateRule(
-  claims: Readonly<JWTPayload>,
-  name: string,
-  rule: ClaimValue | ClaimPredicate,
-): MaybePromise<unknown> {
+function evaluateRule(claims: Readonly<JWTPayload>, name: string, rule: ClaimRule): MaybePromise<unknown> {
   const value = claimAt(claims, name);
-  if (typeof rule !== 'function') return value === rule || (Array.isArray(value) && value.includes(rule));
+  if (typeof rule !== 'function') {
+    const allowed: readonly unknown[] = Array.isArray(rule) ? rule : [rule];
+    return allowed.some((each) => value === each || (Array.isArray(value) && value.includes(each)));
+  }
   try {
     return rule(value, claims);
   } catch (cause) {
-    throw new InvalidClaimError(name, undefined, { cause });
+    throw new AccessDeniedError(name, { cause });
   }
 }
 
 /** Only `true` passes. A truthy object (a forgotten comparison) does not. */
 function assertTrue(verdict: unknown, name: string): void {
-  if (verdict !== true) throw new InvalidClaimError(name);
+  if (verdict !== true) throw new AccessDeniedError(name);
 }
 
 function assertScopes(

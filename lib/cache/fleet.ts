@@ -72,14 +72,11 @@ export class StoreCoordinator {
     return set;
   }
 
-  /**
-   * Stores the set that is held, unless it must not be shared, and lets the others go on. Never
-   * rejects.
-   */
-  async publish(isPrivate: boolean): Promise<void> {
+  /** Stores the set that is held, and lets the others go on. Never rejects. */
+  async publish(): Promise<void> {
     const { clock, currentSet, store } = this.parts;
     const held = currentSet.value;
-    if (held && !isPrivate && Number.isFinite(held.lifetime.staleUntil)) {
+    if (held && Number.isFinite(held.lifetime.staleUntil)) {
       const { set, origin, etag, lastModified, lifetime, stamp } = held;
       const times = { ...wallTimes(lifetime, momentOf(clock)), fetchedAt: Math.round(stamp) };
       await store.write({ set, origin, etag, lastModified, ...times });

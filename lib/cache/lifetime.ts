@@ -53,16 +53,20 @@ export interface Arrival {
  */
 const JITTER = 0.1;
 
+/** How much of its own lifetime counts for a set past `maxTtl`, in milliseconds. */
+const MAX_OWN_LIFETIME = 86_400_000;
+
 /** @internal */
 export function lifetimeOf(hints: FreshnessHints | undefined, policy: LifetimePolicy, arrival: Arrival): Lifetime {
   const said = policy.respectHeaders || hints?.isLocal ? (hints ?? {}) : staticHints(hints);
   const fresh = freshness(said, policy);
   const freshUntil = arrival.now + fresh;
+  const bridged = staleness(said, policy);
   return {
     fetchedAt: arrival.startedAt,
     refreshAt: arrival.now + fresh * refreshPoint(policy, arrival.jitter),
     freshUntil,
-    staleUntil: freshUntil + staleness(said, policy),
+    staleUntil: bridged === 0 ? freshUntil : arrival.now + Math.max(fresh, ownLifetime(said)) + bridged,
   };
 }
 
@@ -71,19 +75,23 @@ function staticHints(hints: FreshnessHints | undefined): FreshnessHints {
   return hints?.maxAge === Number.POSITIVE_INFINITY ? { maxAge: hints.maxAge } : {};
 }
 
-function freshness({ maxAge, noStore, isLocal }: FreshnessHints, policy: LifetimePolicy): number {
+/** What the provider calls fresh it must not be cut off from in an outage, because of `maxTtl`. */
+function ownLifetime({ maxAge = 0 }: FreshnessHints): number {
+  return maxAge > 0 ? Math.min(maxAge, MAX_OWN_LIFETIME) : 0;
+}
+
+function freshness({ maxAge, isLocal }: FreshnessHints, policy: LifetimePolicy): number {
   if (maxAge === Number.POSITIVE_INFINITY || (isLocal && maxAge !== undefined && maxAge >= 0)) return maxAge;
-  if (noStore) return policy.minTtl;
   if (maxAge === undefined || Number.isNaN(maxAge)) return policy.ttl;
   return Math.min(policy.maxTtl, Math.max(policy.minTtl, maxAge));
 }
 
 /**
- * RFC 9111 section 5.2.2.2 and RFC 5861 section 4: the answer may shorten what the operator allows,
- * never lengthen it.
+ * RFC 5861 section 4: the answer may shorten what the operator allows, never lengthen it. RFC 9111
+ * section 5.2.2.2 forbids to serve stale with `must-revalidate`; the operator's `staleIfError` is a
+ * decision about outages that wins.
  */
-function staleness({ mustRevalidate, staleIfError }: FreshnessHints, policy: LifetimePolicy): number {
-  if (mustRevalidate) return 0;
+function staleness({ staleIfError }: FreshnessHints, policy: LifetimePolicy): number {
   if (staleIfError === undefined || Number.isNaN(staleIfError)) return policy.staleIfError;
   return Math.min(policy.staleIfError, Math.max(0, staleIfError));
 }
@@ -121,7 +129,9 @@ export function restoredLifetime(
   const longest = policy.respectHeaders ? Math.max(policy.ttl, policy.maxTtl) : policy.ttl;
   const fetchedAt = Math.min(times.fetchedAt, moment.wall);
   const freshUntil = Math.min(times.freshUntil, fetchedAt + longest);
-  const staleUntil = Math.min(times.staleUntil, freshUntil + policy.staleIfError);
+  const own =
+    policy.respectHeaders && policy.staleIfError > 0 ? Math.max(freshUntil, fetchedAt + MAX_OWN_LIFETIME) : freshUntil;
+  const staleUntil = Math.min(times.staleUntil, own + policy.staleIfError);
   if (!(moment.wall < staleUntil)) return undefined;
   const shift = moment.monotonic - moment.wall;
   return {

@@ -51,6 +51,9 @@ export interface RunningAttempt {
   readonly settled: Promise<boolean>;
 }
 
+/** How much later than due a deadline may end an attempt that was not held up, in milliseconds. */
+const STANDSTILL = 1_000;
+
 interface AttemptStart {
   readonly number: number;
   readonly startedAt: number;
@@ -70,6 +73,7 @@ export class Refresher {
   /** Number of the last reload that the source answered. */
   answered = 0;
   private readonly attempts = new SingleFlight<JwkSet>();
+  private readonly documents = new SingleFlight<unknown>();
   private readonly closing = new AbortController();
   private latest: RunningAttempt | undefined;
 
@@ -101,7 +105,11 @@ export class Refresher {
   }
 
   /** The document as the source has it; holds nothing, counts for nothing. */
-  async fetchDocument(): Promise<unknown> {
+  fetchDocument(): Promise<unknown> {
+    return this.documents.run(() => this.askForDocument());
+  }
+
+  private async askForDocument(): Promise<unknown> {
     const { source } = this.parts;
     try {
       return await this.inTime(this.settings.deadline, async (signal) => {
@@ -123,12 +131,16 @@ export class Refresher {
     return withDeadline({ clock: this.parts.clock, delay, parent: this.closing.signal, reason }, work);
   }
 
-  private async run(attempt: Attempt, begun: AttemptStart): Promise<JwkSet> {
+  private async run(attempt: Attempt, begun: AttemptStart, isRetry = false): Promise<JwkSet> {
+    const { clock } = this.parts;
     const delay = attempt.within ?? this.settings.deadline;
+    const startedAt = clock.monotonic();
     try {
       return await this.inTime(delay, (signal) => this.attempt(attempt, begun, signal));
     } catch (cause) {
       if (this.closing.signal.aborted) throw this.closing.signal.reason;
+      // The process stood still: timers ran out while the source had no chance to answer.
+      if (!isRetry && clock.monotonic() - startedAt > delay + STANDSTILL) return await this.run(attempt, begun, true);
       throw this.recordFailure(toSourceError(cause), attempt.trigger, begun.startedAt);
     } finally {
       begun.onLooked();
@@ -168,7 +180,7 @@ export class Refresher {
       'source',
       startedAt,
     );
-    void coordinator?.publish(answer.hints?.noStore === true && this.settings.respectHeaders);
+    void coordinator?.publish();
     return set;
   }
 

@@ -260,6 +260,25 @@ export class TokenRefusedError extends TokenError {
 }
 
 /**
+ * The token is good but a claim is not what the route asks for: another token of the same user would
+ * not help. Answered with 403.
+ *
+ * @publicApi
+ */
+export class AccessDeniedError extends TokenError {
+  override readonly name = 'AccessDeniedError';
+  override readonly code = 'access_denied';
+
+  constructor(
+    /** Name or path of the claim, such as `realm_access.roles`. */
+    readonly claim: string,
+    options?: { cause?: unknown },
+  ) {
+    super(`The claim "${claim}" of the access token is not what this route asks for`, options);
+  }
+}
+
+/**
  * The token is good but lacks a scope that the route asks for (RFC 6750 section 3.1). Answered with
  * 403.
  *
@@ -281,12 +300,7 @@ export class InsufficientScopeError extends TokenError {
   }
 }
 
-/**
- * An option, or a combination of options, that cannot work. Thrown when the module or the client is
- * made.
- *
- * @publicApi
- */
+/** An option that cannot work. Thrown when the module or the client is made. @publicApi */
 export class JwksConfigurationError extends JwksError {
   override readonly name = 'JwksConfigurationError';
   override readonly code = 'configuration_invalid';
@@ -314,6 +328,7 @@ export type AnyJwksError =
   | InvalidSignatureError
   | TokenExpiredError
   | TokenNotActiveError
+  | AccessDeniedError
   | InvalidClaimError
   | TokenRefusedError
   | InsufficientScopeError;
@@ -321,11 +336,7 @@ export type AnyJwksError =
 /** The stable codes of section "Faults" of the README. @publicApi */
 export type JwksErrorCode = AnyJwksError['code'];
 
-/**
- * Whether `error` was thrown by this package, by any copy of it in the process.
- *
- * @publicApi
- */
+/** Whether `error` was thrown by this package, by any copy of it in the process. @publicApi */
 export function isJwksError(error: unknown): error is AnyJwksError {
   return isBranded(error);
 }

@@ -92,16 +92,12 @@ function readIssuer(options: OptionReader, allowInsecure: boolean): string | fal
     throw options.invalid('issuer', 'the exact "iss" of the tokens, or false');
   if (issuer.trim() !== issuer) throw options.fault('issuer', 'has white space around it, which no "iss" has');
   const discovers = !namesKeys(options);
-  if (!discovers && !/^https?:/i.test(issuer)) return issuer;
+  // A name that is compared: where the keys come from has an address of its own.
+  if (!discovers) return issuer;
   const fault = urlFault(issuer, { allowInsecure });
-  if (fault)
-    throw options.fault(
-      'issuer',
-      discovers ? `${fault}; with "jwksUri", "jwks" or "source" it may be any text` : fault,
-    );
+  if (fault) throw options.fault('issuer', `${fault}; with "jwksUri", "jwks" or "source" it may be any text`);
   // OpenID Connect Discovery section 2, RFC 8414 section 2.
-  if (discovers && issuer.includes('?'))
-    throw options.fault('issuer', 'takes a URL without a query, or a "jwksUri" beside it');
+  if (issuer.includes('?')) throw options.fault('issuer', 'takes a URL without a query, or a "jwksUri" beside it');
   return issuer;
 }
 

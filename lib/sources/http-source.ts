@@ -153,9 +153,7 @@ function hintsOf(headers: Record<string, string>, { elapsed, sentAt }: HttpAnswe
   const staleIfError = secondsOf(directives['stale-if-error']);
   return {
     ...(says && { maxAge: Math.max(0, Math.floor(left)) }),
-    ...('no-store' in directives && { noStore: true }),
     ...(staleIfError !== undefined && { staleIfError: staleIfError * 1000 }),
-    ...('must-revalidate' in directives && { mustRevalidate: true }),
   };
 }
 

@@ -8,15 +8,11 @@ export interface FreshnessHints {
    * or already old.
    */
   readonly maxAge?: number;
-  /** `Cache-Control: no-store`: must not reach the shared store. */
-  readonly noStore?: boolean;
   /**
    * `stale-if-error` (RFC 5861 section 4): how long past its freshness it may serve while no source
    * answers.
    */
   readonly staleIfError?: number;
-  /** `must-revalidate`: must not serve past its freshness (RFC 9111 section 5.2.2.2). */
-  readonly mustRevalidate?: boolean;
   /** `true`: asking costs nothing, so that `maxAge` counts as it is, whatever `cache` says of the freshness of sets. */
   readonly isLocal?: boolean;
 }

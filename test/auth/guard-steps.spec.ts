@@ -69,8 +69,8 @@ describe('JwksAuthGuard, where nothing has to be waited for', () => {
     const jwks = new FakeJwks().trustAtOnce('good', { org: 'acme' });
     const asks = (accepts: boolean) => http(bearer('good'), on({ claims: { org: async () => accepts } }));
     await expect(guardOf(jwks).canActivate(asks(true))).resolves.toBe(true);
-    await expect(guardOf(jwks).canActivate(asks(false))).rejects.toMatchObject({ response: { code: 'claim_invalid' } });
-    expect(jwks.reported).toEqual(['claim_invalid']);
+    await expect(guardOf(jwks).canActivate(asks(false))).rejects.toMatchObject({ response: { code: 'access_denied' } });
+    expect(jwks.reported).toEqual(['access_denied']);
   });
 
   it('gives the fields of a query the verification of the first at once', () => {

@@ -109,7 +109,7 @@ describe('JwksAuthGuard', () => {
     await errorResponseOf(guard.canActivate(http('unknown').context));
     await errorResponseOf(guard.canActivate(http('good', on({ scopes: ['b'] })).context));
     await errorResponseOf(guard.canActivate(http('good', on({ claims: { org: 'other' } })).context));
-    expect(jwks.reported).toEqual(['invalid_request', 'token_missing', 'insufficient_scope', 'claim_invalid']);
+    expect(jwks.reported).toEqual(['invalid_request', 'token_missing', 'insufficient_scope', 'access_denied']);
   });
 
   it('answers 503 with Retry-After while keys are unavailable', async () => {

@@ -4,7 +4,7 @@ import { authorizeRoute as judgeNow, scopesOf } from '../../lib/auth/route-rules
 import type { ScopesFrom } from '../../lib/auth/verification.js';
 import type { AuthenticatedOptions } from '../../lib/auth/route-options.js';
 
-const CLAIM = (claim: string) => expect.objectContaining({ code: 'claim_invalid', claim });
+const CLAIM = (claim: string) => expect.objectContaining({ code: 'access_denied', claim });
 const SCOPE = (...scopes: string[]) => expect.objectContaining({ code: 'insufficient_scope', scopes });
 
 /** What is thrown at once counts as a rejection. */
@@ -91,6 +91,8 @@ describe('authorizeRoute', () => {
       { claims: { a: (value: unknown, claims: Readonly<Record<string, unknown>>) => value === claims['b'] } },
     ],
     [{ gone: null }, { claims: { gone: null } }],
+    [{ org: 'acme' }, { claims: { org: ['other', 'acme'] } }],
+    [{ groups: ['x', 'acme'] }, { claims: { groups: ['other', 'acme'] } }],
   ])('lets %j pass for %j', async (claims, options) => {
     await expect(judge(claims, options)).resolves.toBeUndefined();
   });
@@ -131,7 +133,7 @@ describe('authorizeRoute', () => {
       throw thrown;
     };
     await expect(judge({ org: 1 }, { claims: { org: rule } })).rejects.toMatchObject({
-      code: 'claim_invalid',
+      code: 'access_denied',
       cause: thrown,
     });
   });

@@ -156,21 +156,6 @@ describe('a process that waits for another to fetch', () => {
     expect(asked.value).toBeDefined();
   });
 
-  it('goes on at once when what the other fetched must not be shared', async () => {
-    const clock = new ManualClock();
-    const store = new HostileStore(clock);
-    const [first, second] = [rig({ clock, store }), rig({ clock, store })];
-    first.source.latency = 100;
-    first.source.publishes([key], { noStore: true });
-    second.source.publishes([key], { noStore: true });
-    void first.cache.prefetch();
-    await settle();
-    const asked = watch(second.cache.get());
-    await clock.pass('150ms');
-    expect(asked.value).toBeDefined();
-    expect(second.source.loads).toBe(1);
-  });
-
   it('waits no longer than the deadline where the store never lets go of a claim', async () => {
     const clock = new ManualClock();
     const store = new HostileStore(clock);

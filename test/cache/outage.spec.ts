@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { InvalidJwkSetError, JwksConnectionError } from '../../lib/core/errors.js';
 import { testKey, type TestKey } from '../support/keys.js';
+import { settle } from '../support/manual-clock.js';
 import { HOUR, MINUTE, rig, SECOND, watch, type Rig } from './harness.js';
 
 let key: TestKey;
@@ -157,5 +158,31 @@ describe('a process that starts during an outage', () => {
     }
     expect(clock.monotonic() - returned).toBeLessThanOrEqual(2 * SECOND);
     expect(source.loads).toBeLessThanOrEqual(3);
+  });
+});
+
+describe('a process that stood still', () => {
+  it('tries again at once where its timers ran out before the source could answer', async () => {
+    const { cache, source, clock, tellings } = rig();
+    source.hangs();
+    const asked = watch(cache.get());
+    await settle();
+    source.publishes([key]);
+    await clock.stall('1m');
+    expect(asked.value).toBeDefined();
+    expect(tellings('refresh.failed')).toEqual([]);
+    expect(source.loads).toBe(2);
+  });
+
+  it('does so once, and fails after a second time', async () => {
+    const { cache, source, clock } = rig();
+    source.hangs();
+    const asked = watch(cache.get());
+    await settle();
+    await clock.stall('1m');
+    expect(asked.settled).toBe(false);
+    await clock.stall('1m');
+    expect(asked.error).toMatchObject({ code: 'jwks_unavailable' });
+    expect(source.loads).toBe(2);
   });
 });

@@ -29,7 +29,9 @@ const spelling = fc.oneof(
         text.slice(0, at) + char + text.slice(at),
   ),
   fc.constant((text: string) => Buffer.from(text, 'base64url').subarray(1).toString('base64url')),
-  fc.constantFrom('B', 'Q', 'g', 'w', '_').map((last) => (text: string) => text.replace(/[=\s]+/g, '').slice(0, -1) + last),
+  fc
+    .constantFrom('B', 'Q', 'g', 'w', '_')
+    .map((last) => (text: string) => text.replace(/[=\s]+/g, '').slice(0, -1) + last),
 );
 const extras = fc.dictionary(fc.constantFrom('use', 'key_ops', 'x5t', 'x5c', 'd', 'ext', 'oth'), fc.constant(null));
 const entry = fc.record({

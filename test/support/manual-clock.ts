@@ -55,12 +55,20 @@ export class ManualClock implements Clock {
     await this.rest();
   }
 
+  /** The process stands still: timers that ran out meanwhile fire together at the end. */
+  async stall(duration: Duration): Promise<void> {
+    this.advanceTo(this.elapsed + parseDuration(duration));
+    await this.pass(0);
+  }
+
   /** Sets the wall clock forward (or back, by a negative figure) without any time passing. */
   jump(milliseconds: number): void {
     this.wall += milliseconds;
   }
 
+  /** Timers that are overdue are no way back. */
   private advanceTo(moment: number): void {
+    if (moment < this.elapsed) return;
     this.wall += moment - this.elapsed;
     this.elapsed = moment;
   }
