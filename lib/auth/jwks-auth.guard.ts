@@ -114,7 +114,8 @@ export class JwksAuthGuard implements CanActivate {
     options: AuthenticatedOptions,
     context: ExecutionContext,
   ): Authentication | Promise<Authentication> {
-    return verifyOnce(this.jwks, token, options, sharingKeyOf(context, this.getRequest(context)));
+    const request = this.getRequest(context);
+    return verifyOnce(this.jwks, token, options, { scope: sharingKeyOf(context, request), request });
   }
 
   /**

@@ -72,7 +72,7 @@ export class JwksStrategy extends PassportStrategy implements OnModuleInit {
   }
 
   private async verifyRequest(request: unknown): Promise<Authentication> {
-    const authentication = await verifyToken(this.jwks, await this.requireToken(request), {});
+    const authentication = await verifyToken(this.jwks, await this.requireToken(request), {}, request);
     attachTo(request, authentication);
     bindToRequest(request, { authentication, toException: this.mapClaimsError });
     return authentication;

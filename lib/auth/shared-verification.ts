@@ -15,7 +15,7 @@ export function verifyOnce(
   jwks: JwksService,
   accessToken: string,
   options: AuthenticatedOptions,
-  scope: object,
+  { scope, request }: { readonly scope: object; readonly request: unknown },
 ): MaybePromise<Authentication> {
   const state = requestStateOf(scope);
   const before = state.authentications;
@@ -25,7 +25,7 @@ export function verifyOnce(
   }
   let authentication: MaybePromise<Authentication>;
   try {
-    authentication = verifyToken(jwks, accessToken, options);
+    authentication = verifyToken(jwks, accessToken, options, request);
   } catch (error) {
     authentication = Promise.reject(error);
   }
@@ -38,8 +38,9 @@ export function verifyToken(
   jwks: JwksService,
   accessToken: string,
   options: AuthenticatedOptions,
+  request: unknown,
 ): MaybePromise<Authentication> {
-  return jwks.authenticate({ token: accessToken, options: verifyOptionsOf(options) });
+  return jwks.authenticate({ token: accessToken, options: verifyOptionsOf(options), request });
 }
 
 function asksAlike(some: AuthenticatedOptions, others: AuthenticatedOptions): boolean {

@@ -35,6 +35,8 @@ import type { TrustedIssuer } from './trusted-issuer.js';
 export interface AuthenticationRequest {
   readonly token: string;
   readonly options?: JwksVerifyOptions | undefined;
+  /** What `validate` gets to see of where the token came with. */
+  readonly request?: unknown;
 }
 
 /** @internal */
@@ -66,7 +68,7 @@ interface Attempt {
 /** What belongs to a token whose signature was checked. */
 interface Checked {
   readonly trustedIssuer: TrustedIssuer;
-  readonly token: string;
+  readonly request: AuthenticationRequest;
   readonly found: SeenToken | CompactJwt;
   readonly digest: string | undefined;
   readonly rules: TokenRules;
@@ -147,27 +149,30 @@ export class Authenticator {
     const verified =
       'verified' in found ? verifier.verifyAgain(token, found, rules) : verifier.verify(token, found, rules);
     if (isPromise(verified))
-      return verified.then((made) => this.keep(made, { trustedIssuer, token, found, digest, rules }));
-    if ('verified' in found && found.verified === verified) return this.conclude(trustedIssuer, token, verified);
-    return this.keep(verified, { trustedIssuer, token, found, digest, rules });
+      return verified.then((made) =>
+        this.keep(made, { trustedIssuer, request: attempt.request, found, digest, rules }),
+      );
+    if ('verified' in found && found.verified === verified)
+      return this.conclude(trustedIssuer, attempt.request, verified);
+    return this.keep(verified, { trustedIssuer, request: attempt.request, found, digest, rules });
   }
 
   private keep(verified: VerifiedToken, checked: Checked): MaybePromise<Authentication> {
-    const { trustedIssuer, token, found, digest, rules } = checked;
+    const { trustedIssuer, request, found, digest, rules } = checked;
     if (digest !== undefined) this.parts.cache?.set(digest, { selector: found.selector, verified, rules });
-    return this.conclude(trustedIssuer, token, verified);
+    return this.conclude(trustedIssuer, request, verified);
   }
 
   private conclude(
     trustedIssuer: TrustedIssuer,
-    accessToken: string,
+    { token: accessToken, request }: AuthenticationRequest,
     token: VerifiedToken,
   ): MaybePromise<Authentication> {
     assertSender(token);
     trustedIssuer.watcher?.verified();
     const { validate, scopesFrom } = trustedIssuer.settings;
     if (!validate) return { token, accessToken, user: token, scopesFrom };
-    return andThen(userOf(token, validate), (user) => ({ token, accessToken, user, scopesFrom }));
+    return andThen(userOf(token, validate, request), (user) => ({ token, accessToken, user, scopesFrom }));
   }
 
   private async settle(making: Promise<Authentication>, attempt: Attempt): Promise<Authentication> {
@@ -239,7 +244,11 @@ function assertSender({ claims }: VerifiedToken): void {
  * Passport's meaning of what `validate` returns, but for `undefined`, which is a check that names no
  * user.
  */
-function userOf(token: VerifiedToken, validate: NonNullable<JwksTokenOptions['validate']>): MaybePromise<unknown> {
+function userOf(
+  token: VerifiedToken,
+  validate: NonNullable<JwksTokenOptions['validate']>,
+  request: unknown,
+): MaybePromise<unknown> {
   const toUser = (user: unknown) => {
     if (user === undefined) return token;
     if (!user) throw new TokenRefusedError();
@@ -247,7 +256,7 @@ function userOf(token: VerifiedToken, validate: NonNullable<JwksTokenOptions['va
   };
   let returned: unknown;
   try {
-    returned = validate(token);
+    returned = validate(token, { request });
   } catch (cause) {
     throw toRefusal(cause);
   }

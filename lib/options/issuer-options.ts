@@ -52,11 +52,13 @@ export interface JwksTokenOptions {
   /**
    * A check of the application for tokens that pass every other check, for revocation and for
    * users. Its result becomes `request.user`; `undefined` leaves the `VerifiedToken` there. `null`,
-   * `false` and a throw reject the token. It runs for each request.
+   * `false` and a throw reject the token. It runs for each request. `context.request` is the request
+   * of the guard or of Passport, of a WebSocket the handshake, of a message its context; `undefined`
+   * for `verify()`.
    *
    * @default none (`request.user` is the `VerifiedToken`)
    */
-  validate?(token: VerifiedToken): unknown;
+  validate?(token: VerifiedToken, context: { readonly request: unknown }): unknown;
   /**
    * Where the scopes are that `@Authenticated({ scopes, anyOfScopes })` requires: names or paths of
    * claims, all of which count, or a function of the claims. A claim that is a string is split at

@@ -61,7 +61,7 @@ export function statusFault(
 ): JwksConnectionError {
   const { status } = answer;
   const retryable = status === 408 || status === 429 || status >= 500;
-  const note = status >= 300 && status < 400 && status !== 304 ? '; redirects are not followed' : '';
+  const note = status >= 300 && status < 400 && status !== 304 ? redirectNote(url, answer.headers['location']) : '';
   return new JwksConnectionError(
     `${describeUrl(url)} answered with status ${status}${throughProxy(answer.proxy)}${note}`,
     {
@@ -69,6 +69,13 @@ export function statusFault(
       retryAfter: retryable ? parseRetryAfter(answer.headers['retry-after'], now) : undefined,
     },
   );
+}
+
+/** RFC 9110 section 15.4. Whoever answers must not choose where keys come from: the operator does. */
+function redirectNote(url: string, location: string | undefined): string {
+  const target = location !== undefined && URL.canParse(location, url) ? new URL(location, url).href : undefined;
+  const leads = target === undefined ? '' : `, which leads to ${describeUrl(target)}`;
+  return `${leads}; redirects are not followed: give the right address as "issuer" or "jwksUri"`;
 }
 
 /** What a source threw, as a fault: an application's own source may throw anything. @internal */

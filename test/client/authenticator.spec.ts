@@ -31,7 +31,7 @@ describe('validate', () => {
     const jwks = jwksWith({ validate });
     const { token, user } = await jwks.authenticate({ token: good });
     expect(user).toEqual({ name: 'alice' });
-    expect(validate.mock.calls).toEqual([[token]]);
+    expect(validate.mock.calls).toEqual([[token, { request: undefined }]]);
     expect(token.claims).toEqual(claims);
   });
 

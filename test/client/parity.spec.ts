@@ -275,7 +275,9 @@ describe('what users of PyJWKClient find here', () => {
     const { client, server } = await twoKeys({ http: { retries: 0 } });
     server.on('/moved', { body: jwksOf(await testKey()) });
     server.on('/jwks', { status, headers: { location: server.url('/moved') } });
-    expect(await faultOf(client.getSigningKeys())).toMatchObject({ code: 'jwks_unavailable' });
+    const fault = await faultOf(client.getSigningKeys());
+    expect(fault).toMatchObject({ code: 'jwks_unavailable' });
+    expect(fault.message).toContain(`which leads to ${server.url('/moved')}; redirects are not followed: give`);
     expect(server.requests).toHaveLength(1);
   });
 

@@ -320,4 +320,20 @@ describe.each(ADAPTERS)('the answers while keys cannot be had, on %s', (_, makeA
     await using api = await startApi(makeAdapter, { ...issuer.options(), maxTokenLength: 14_000 });
     for (const path of ['/authenticated', '/passport']) expect((await api.call(path, { token })).status).toBe(200);
   });
+
+  it('are not for a request that validate accepts by what it sees of it', async () => {
+    await using issuer = await TestIssuer.start({ audience: AUDIENCE });
+    const token = await issuer.sign({ tenant: 't1' });
+    await using api = await startApi(makeAdapter, {
+      ...issuer.options(),
+      validate: ({ claims }, { request }: { request: { headers: Record<string, unknown> } }) =>
+        request.headers['x-tenant'] === claims['tenant'] ? undefined : null,
+    });
+    for (const path of ['/authenticated', '/passport'])
+      for (const [tenant, status] of [
+        ['t1', 200],
+        ['t2', 401],
+      ] as const)
+        expect((await api.call(path, { token, headers: { 'x-tenant': tenant } })).status).toBe(status);
+  });
 });

@@ -435,7 +435,7 @@ describe('resolveModuleOptions', () => {
     }
     const { trust, tokenFrom } = resolveModuleOptions(new Options());
     if (trust.kind !== 'one') throw new Error('one issuer');
-    expect(trust.issuer.validate?.({ claims: { sub: 'mallory' } } as never)).toBe(false);
+    expect(trust.issuer.validate?.({ claims: { sub: 'mallory' } } as never, { request: undefined })).toBe(false);
     expect(tokenFrom?.({ headers: {} })).toBe('mallory');
   });
 });
