@@ -45,6 +45,7 @@ const READ_HEADERS = [
   'last-modified',
   'pragma',
   'retry-after',
+  'location',
   'vary',
 ];
 
