@@ -1,8 +1,9 @@
 import { lookup } from 'node:dns';
+import { isIP } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import type { Dispatcher, EnvHttpProxyAgent } from 'undici';
 import { JwksConfigurationError, JwksConnectionError } from '../core/errors.js';
-import { guardConnections, type Resolve } from './address-guard.js';
+import { guardConnections, isPublicAddress, type Resolve } from './address-guard.js';
 
 type Undici = typeof import('undici');
 
@@ -68,13 +69,16 @@ export function createTransport(settings: HttpTransportSettings, resolve: Resolv
   if (!tls && !proxies && allowPrivateAddresses)
     return { fetch: async (url, init) => fetch(url, init), close: async () => undefined };
   return new UndiciTransport(
-    (undici) => {
+    (undici, way) => {
       const guard = allowPrivateAddresses ? { connect: { ...tls } } : guardConnections(undici, { ...tls }, resolve);
       // Asking for an http URL by CONNECT is refused by most proxies, but it is the only way to
       // name the address.
       const proxyTunnel = !allowPrivateAddresses;
+      const { httpProxy, httpsProxy, noProxy } = way;
       return new undici.EnvHttpProxyAgent({
-        ...(proxies ?? NO_PROXIES),
+        httpProxy,
+        httpsProxy,
+        noProxy,
         ...guard,
         ...(tls && { requestTls: { ...tls } }),
         proxyTunnel,
@@ -84,17 +88,20 @@ export function createTransport(settings: HttpTransportSettings, resolve: Resolv
   );
 }
 
-type Proxies = Required<Pick<EnvHttpProxyAgent.Options, 'httpProxy' | 'httpsProxy' | 'noProxy'>>;
+interface Proxies extends Required<Pick<EnvHttpProxyAgent.Options, 'httpProxy' | 'httpsProxy' | 'noProxy'>> {
+  /** From the environment, where it means the way to the Internet: what is local is asked directly. */
+  readonly isEnvironment: boolean;
+}
 
 /** Empty text keeps undici from reading the environment itself. */
-const NO_PROXIES: Proxies = { httpProxy: '', httpsProxy: '', noProxy: '' };
+const NO_PROXIES: Proxies = { httpProxy: '', httpsProxy: '', noProxy: '', isEnvironment: false };
 
 class UndiciTransport implements HttpTransport {
-  private loading: Promise<{ fetch: Undici['fetch']; dispatcher: Dispatcher }> | undefined;
+  private loading: Promise<{ fetch: Undici['fetch']; proxied: Dispatcher; direct: Dispatcher }> | undefined;
   private closed = false;
 
   constructor(
-    private readonly dispatcherOf: (undici: Undici) => Dispatcher,
+    private readonly dispatcherOf: (undici: Undici, way: Proxies) => Dispatcher,
     private readonly settings: { readonly owned: boolean; readonly proxies?: Proxies | undefined },
   ) {}
 
@@ -103,7 +110,8 @@ class UndiciTransport implements HttpTransport {
   }
 
   async fetch(url: string, init: RequestInit): Promise<Response> {
-    const { fetch, dispatcher } = await this.load();
+    const { fetch, proxied, direct } = await this.load();
+    const dispatcher = this.settings.proxies && !this.proxyFor(url) ? direct : proxied;
     if (this.closed) throw new JwksConnectionError('The connections of this client are closed', { retryable: false });
     // Same interfaces, declared twice: by undici and by Node's copy of it.
     return fetch(url, { ...init, dispatcher } as Parameters<typeof fetch>[1]) as unknown as Promise<Response>;
@@ -113,14 +121,15 @@ class UndiciTransport implements HttpTransport {
     this.closed = true;
     if (!this.settings.owned || !this.loading) return;
     const loaded = await this.loading.catch(() => undefined);
-    await loaded?.dispatcher.destroy();
+    await Promise.all([loaded?.proxied.destroy(), loaded?.direct.destroy()]);
   }
 
   private load(): NonNullable<typeof this.loading> {
-    return (this.loading ??= import('undici').then((undici) => ({
-      fetch: undici.fetch,
-      dispatcher: this.dispatcherOf(undici),
-    })));
+    return (this.loading ??= import('undici').then((undici) => {
+      const proxied = this.dispatcherOf(undici, this.settings.proxies ?? NO_PROXIES);
+      const direct = this.settings.proxies ? this.dispatcherOf(undici, NO_PROXIES) : proxied;
+      return { fetch: undici.fetch, proxied, direct };
+    }));
   }
 }
 
@@ -128,19 +137,23 @@ function proxiesOf(proxy: string | false | undefined): Proxies | undefined {
   if (proxy === false) return undefined;
   if (proxy !== undefined) {
     const url = proxyUrl(proxy, 'http.proxy');
-    return { httpProxy: url, httpsProxy: url, noProxy: '' };
+    return { httpProxy: url, httpsProxy: url, noProxy: '', isEnvironment: false };
   }
   const { env } = process;
   const httpProxy = proxyUrl(env['http_proxy'] ?? env['HTTP_PROXY'], 'HTTP_PROXY');
   const httpsProxy = proxyUrl(env['https_proxy'] ?? env['HTTPS_PROXY'], 'HTTPS_PROXY');
   return httpProxy || httpsProxy
-    ? { httpProxy, httpsProxy, noProxy: env['no_proxy'] ?? env['NO_PROXY'] ?? '' }
+    ? { httpProxy, httpsProxy, noProxy: env['no_proxy'] ?? env['NO_PROXY'] ?? '', isEnvironment: true }
     : undefined;
 }
 
-/** As undici chooses it: by scheme, but for hosts of NO_PROXY and what is below them. */
-function proxyFor(url: string, { httpProxy, httpsProxy, noProxy }: Proxies): string | undefined {
+/**
+ * As undici chooses it, by scheme, but for hosts of NO_PROXY and what is below them; and none of the
+ * environment's for hosts that are local.
+ */
+function proxyFor(url: string, { httpProxy, httpsProxy, noProxy, isEnvironment }: Proxies): string | undefined {
   const { protocol, hostname, port } = new URL(url);
+  if (isEnvironment && isLocalHost(hostname)) return undefined;
   const proxy = protocol === 'https:' ? httpsProxy : httpProxy;
   const actual = port || (protocol === 'https:' ? '443' : '80');
   const isExcluded = noProxy.split(/[,\s]/).some((entry) => {
@@ -149,6 +162,13 @@ function proxyFor(url: string, { httpProxy, httpsProxy, noProxy }: Proxies): str
     return host !== '' && (!only || only === actual) && (hostname === host || hostname.endsWith(`.${host}`));
   });
   return isExcluded ? undefined : proxy || undefined;
+}
+
+/** Names without a dot, as in Docker and Kubernetes, and names and addresses of private networks. */
+function isLocalHost(hostname: string): boolean {
+  const host = hostname.replace(/^\[|\]$/g, '').toLowerCase();
+  if (isIP(host)) return !isPublicAddress(host);
+  return !host.includes('.') || /\.(?:localhost|local|internal|svc|lan|home\.arpa)$/.test(host);
 }
 
 /**

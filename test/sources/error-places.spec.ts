@@ -68,9 +68,10 @@ describe('an error of a source', () => {
   it('names the proxy where a status may be its own', async () => {
     const proxy = await startProxy();
     const server = await startServer();
+    proxy.leadTo = { host: '127.0.0.1', port: Number(new URL(server.origin).port) };
     vi.stubEnv('HTTP_PROXY', proxy.url);
-    expect(await messageOf(server.url('/jwks'))).toBe(
-      `${server.url('/jwks')} answered with status 404 through the proxy ${proxy.url}`,
+    expect(await messageOf('http://id.example.com/jwks')).toBe(
+      `http://id.example.com/jwks answered with status 404 through the proxy ${proxy.url}`,
     );
   });
 
@@ -88,13 +89,17 @@ describe('an error of a source', () => {
 
   it('agrees with undici about names below those of NO_PROXY', () => {
     vi.stubEnv('HTTPS_PROXY', 'http://proxy:1');
-    vi.stubEnv('NO_PROXY', 'example.com, .internal,*.local,other:8443');
+    vi.stubEnv('NO_PROXY', 'example.com, .internal,*.local,other.net:8443');
     const transport = createTransport({ allowPrivateAddresses: true });
     const through = (url: string) => transport.proxyFor?.(url) !== undefined;
     expect(
       ['https://example.com/', 'https://id.example.com/', 'https://a.internal/', 'https://b.local/'].map(through),
     ).toEqual([false, false, false, false]);
-    expect(['https://badexample.com/', 'https://other/', 'https://id.net/'].map(through)).toEqual([true, true, true]);
-    expect(through('https://other:8443/')).toBe(false);
+    expect(['https://badexample.com/', 'https://other.net/', 'https://id.net/'].map(through)).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    expect(through('https://other.net:8443/')).toBe(false);
   });
 });

@@ -189,9 +189,11 @@ describe('a transport', () => {
           tls: { ...certificates.server, requestCert: true, rejectUnauthorized: true, ca },
         });
         vi.stubEnv('HTTPS_PROXY', 'proxy' in settings ? proxy.url : undefined);
-        const transport = transportOf({ tls: { ca, ...client }, proxy: 'proxy' in settings ? undefined : proxy.url });
-        expect(await ask(transport, https.url())).toBe('hello');
-        expect(proxy.asked).toEqual([`CONNECT ${new URL(https.origin).host}`]);
+        const tls = { ca, ...client, servername: 'localhost' };
+        const transport = transportOf({ tls, proxy: 'proxy' in settings ? undefined : proxy.url });
+        proxy.leadTo = { host: '127.0.0.1', port: Number(new URL(https.origin).port) };
+        expect(await ask(transport, 'https://id.example.com/')).toBe('hello');
+        expect(proxy.asked).toEqual(['CONNECT id.example.com:443']);
         expect(https.requests).toMatchObject([{ clientName: 'orders-api' }]);
       },
     );
@@ -229,21 +231,50 @@ describe('a transport', () => {
       });
     });
 
+    /** A public name, behind which the proxy finds the server. */
+    const publicUrl = () => {
+      proxy.leadTo = { host: '127.0.0.1', port: Number(new URL(server.origin).port) };
+      return 'http://id.example.com/';
+    };
+
     it.each(['http_proxy', 'HTTP_PROXY'])('takes %s of the environment, with and without a scheme', async (name) => {
       for (const value of [proxy.url, proxy.host]) {
         vi.stubEnv(name, value);
-        expect(await ask(transportOf({}), server.url())).toBe('hello');
+        expect(await ask(transportOf({}), publicUrl())).toBe('hello');
       }
       expect(proxy.asked).toHaveLength(2);
     });
 
-    it.each(['no_proxy', 'NO_PROXY'])('heeds %s, and no other rule for loopback', async (name) => {
+    it.each(['no_proxy', 'NO_PROXY'])('heeds %s', async (name) => {
       vi.stubEnv('HTTP_PROXY', proxy.url);
-      vi.stubEnv(name, 'example.com,127.0.0.1');
-      expect(await ask(transportOf({}), server.url())).toBe('hello');
-      expect(proxy.asked).toEqual([]);
       vi.stubEnv(name, 'example.com');
-      await ask(transportOf({}), server.url());
+      await ask(transportOf({}), publicUrl()).catch(() => undefined);
+      expect(proxy.asked).toEqual([]);
+      vi.stubEnv(name, 'example.org');
+      await ask(transportOf({}), publicUrl());
+      expect(proxy.asked).toHaveLength(1);
+    });
+
+    it('asks no proxy of the environment for what is local, and the one of the option for everything', async () => {
+      vi.stubEnv('HTTP_PROXY', proxy.url);
+      const transport = transportOf({});
+      for (const url of [server.url(), server.url().replace('127.0.0.1', 'localhost')])
+        expect(await ask(transport, url)).toBe('hello');
+      expect(proxy.asked).toEqual([]);
+      const through = (host: string) => transport.proxyFor?.(`http://${host}/`) !== undefined;
+      const local = [
+        'localhost:8080',
+        'keycloak',
+        '10.1.2.3',
+        '192.168.0.1',
+        '[::1]',
+        '[fd00::1]',
+        'idp.internal',
+        'a.b.svc',
+      ];
+      expect(local.filter(through)).toEqual([]);
+      expect(['id.example.com', '8.8.8.8', '[2606:4700::1]', 'internal.example.com'].filter(through)).toHaveLength(4);
+      await ask(transportOf({ proxy: proxy.url }), server.url());
       expect(proxy.asked).toHaveLength(1);
     });
 
@@ -252,7 +283,7 @@ describe('a transport', () => {
       const transport = transportOf({});
       vi.stubEnv('HTTP_PROXY', 'http://127.0.0.1:9');
       vi.stubEnv('NO_PROXY', '*');
-      await ask(transport, server.url());
+      await ask(transport, publicUrl());
       expect(proxy.asked).toHaveLength(1);
     });
 

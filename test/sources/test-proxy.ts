@@ -10,7 +10,7 @@ export class TestProxy {
   /** `GET http://…` or `CONNECT host:port`. */
   readonly asked: string[] = [];
   readonly credentials: (string | undefined)[] = [];
-  /** Where tunnels really lead; by default where they were asked to. */
+  /** Where requests and tunnels really lead; by default where they were asked to. */
   leadTo: { host: string; port: number } | undefined;
   /** Refuses tunnels with this status. */
   refuseWith: number | undefined;
@@ -43,7 +43,9 @@ export class TestProxy {
   private forward(incoming: IncomingMessage, response: ServerResponse): void {
     this.asked.push(`${incoming.method} ${incoming.url}`);
     this.credentials.push(incoming.headers['proxy-authorization']);
-    const onward = request(incoming.url ?? '', { method: incoming.method, headers: incoming.headers }, (answer) => {
+    const options = { method: incoming.method, headers: incoming.headers };
+    if (this.leadTo) Object.assign(options, { hostname: this.leadTo.host, port: this.leadTo.port });
+    const onward = request(incoming.url ?? '', options, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(response);
     });
