@@ -74,5 +74,5 @@ export class ConfiguredIssuers implements IssuerRegistry {
 
 /** @internal */
 export function namelessIssuer(): JwksConfigurationError {
-  return new JwksConfigurationError('Several issuers are trusted: name one of them by the option "issuer"', 'issuer');
+  return new JwksConfigurationError('Several issuers are trusted: name one of them, as in client(issuer)', 'issuer');
 }

@@ -2,13 +2,14 @@ import type { JSONWebKeySet, JWTPayload } from 'jose';
 import { filter, type Observable } from 'rxjs';
 import { SigningKeyNotFoundError, UntrustedIssuerError } from '../core/errors.js';
 import type { JwksEvent } from '../core/events.js';
-import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
+import type { MaybePromise } from '../core/maybe-promise.js';
 import type { JwkSet } from '../keys/jwk-set.js';
 import type { SigningKey } from '../keys/signing-key.js';
 import type { JwksClientOptions } from '../options/jwks-options.js';
 import type { JwksVerifyOptions } from '../options/verify-options.js';
 import type { VerifiedToken } from '../tokens/verified-token.js';
 import type { Authenticator } from './authenticator.js';
+import { namelessIssuer } from './issuer-registry.js';
 import { JwksRuntime } from './jwks-runtime.js';
 import { secretOrKeyProvider, type SecretOrKeyProvider } from './secret-or-key-provider.js';
 import { idleStatus, type JwksStatus, type TrustedIssuer } from './trusted-issuer.js';
@@ -124,7 +125,7 @@ export abstract class JwksAccess {
 }
 
 /**
- * The keys of one issuer, without Nest.
+ * The keys of one issuer, or of several (`issuers`), without Nest.
  *
  * ```ts
  * const client = new JwksClient({ jwksUri: 'https://id.example.com/jwks' });
@@ -138,6 +139,7 @@ export abstract class JwksAccess {
  */
 export class JwksClient extends JwksAccess {
   private readonly isOwner: boolean;
+  private readonly hasSeveral: boolean;
 
   /** Fetches nothing yet. Throws a `JwksConfigurationError` that names the option that is wrong. */
   constructor(options: JwksClientOptions);
@@ -151,6 +153,7 @@ export class JwksClient extends JwksAccess {
     const isLent = given instanceof JwksRuntime;
     super(isLent ? given : JwksRuntime.ofClient(given), issuer);
     this.isOwner = !isLent;
+    this.hasSeveral = this.runtime.issuers.isDynamic || this.runtime.issuers.all().length > 1;
   }
 
   /** Returns the first key with this kid, compared exactly. */
@@ -161,9 +164,9 @@ export class JwksClient extends JwksAccess {
 
   /** @internal */
   protected override assertVerifies(options: JwksVerifyOptions | undefined): void {
-    // The options of a module have been checked for this.
-    const trustedIssuer = this.isOwner ? this.runtime.issuers.named(undefined) : undefined;
-    if (trustedIssuer && !isPromise(trustedIssuer)) trustedIssuer.requireIssuerAndAudience(options);
+    // The options of a module, and those of several issuers, have been checked for this.
+    if (!this.isOwner || this.hasSeveral) return;
+    this.runtime.issuers.all()[0]?.requireIssuerAndAudience(options);
   }
 
   /**
@@ -183,8 +186,21 @@ export class JwksClient extends JwksAccess {
     });
   }
 
-  /** Returns state, kids, times and counters, as they are now. */
+  /**
+   * Returns a client for the keys of one issuer, where the options have `issuers`. It is closed with
+   * this one.
+   */
+  client(issuer: string): JwksClient {
+    return new JwksClient(this.runtime, issuer);
+  }
+
+  /**
+   * Returns state, kids, times and counters, as they are now.
+   *
+   * @throws JwksConfigurationError if the options have `issuers` and none was named.
+   */
   status(): JwksStatus {
+    if (this.issuer === undefined && this.hasSeveral) throw namelessIssuer();
     const { issuers, untrusted } = this.runtime;
     const trustedIssuer = this.issuer === undefined ? issuers.all()[0] : issuers.known(this.issuer);
     return trustedIssuer?.status(untrusted) ?? idleStatus(this.issuer);

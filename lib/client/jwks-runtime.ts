@@ -87,8 +87,8 @@ export class JwksRuntime {
 
   /** The same for the options of a client. */
   static ofClient(options: unknown, clock = systemClock): JwksRuntime {
-    const { issuer, ...keeping } = resolveClientOptions(options);
-    return new JwksRuntime(partsOf({ kind: 'one', issuer }, keeping, clock), {
+    const { trust, ...keeping } = resolveClientOptions(options);
+    return new JwksRuntime(partsOf(trust, keeping, clock), {
       prefetch: false,
       metrics: false,
       allowUnguarded: new Set<UnguardedKind>(),

@@ -158,11 +158,17 @@ export type JwksModuleOptions = JwksSingleIssuerOptions | JwksMultiIssuerOptions
 
 /**
  * Options of a `JwksClient`. Without `issuer` or `audience` it looks keys up and does not verify;
- * without `issuer` it needs a `jwksUri`, `jwks` or `source`.
+ * without `issuer` it needs a `jwksUri`, `jwks` or `source`. With `issuers` it verifies the tokens of
+ * several issuers.
  *
  * @publicApi
  */
-export interface JwksClientOptions extends JwksKeepingOptions, JwksSourceOptions, Omit<JwksTokenOptions, 'scopesFrom'> {
+export interface JwksClientOptions
+  extends
+    JwksKeepingOptions,
+    JwksSourceOptions,
+    Omit<JwksTokenOptions, 'scopesFrom'>,
+    Partial<Pick<JwksMultiIssuerOptions, 'issuers' | 'maxIssuers' | 'issuersTtl'>> {
   /**
    * See {@link JwksIssuerOptions.issuer}. @default none: keys are looked up for tokens of any
    * issuer, `verify` refuses to work

@@ -7,7 +7,7 @@ import { resolveMetrics, type ResolvedMetrics } from './metrics-options.js';
 import { OptionReader } from './option-reader.js';
 import { resolveCache, resolveRefetchLimit, type ResolvedCache, type ResolvedRefetchLimit } from './resolve-cache.js';
 import { resolveHttp, type ResolvedHttp } from './resolve-http.js';
-import { ISSUER_NAMES, resolveIssuer, type ResolvedIssuer } from './resolve-issuer.js';
+import { ISSUER_NAMES, resolveIssuer } from './resolve-issuer.js';
 import { resolveTrust, type ResolvedTrust } from './resolve-trust.js';
 import { resolveTokenCache, type ResolvedTokenCache } from './token-cache-options.js';
 
@@ -37,17 +37,16 @@ export interface ResolvedModule extends ResolvedKeeping {
 
 /** @internal */
 export interface ResolvedClient extends ResolvedKeeping {
-  readonly issuer: ResolvedIssuer;
+  readonly trust: ResolvedTrust;
 }
 
 const KEEPING_NAMES = ['cache', 'refetchLimit', 'http', 'tokenCache', 'maxTokenLength'];
+const SEVERAL_NAMES = ['issuers', 'maxIssuers', 'issuersTtl'];
 /** Routes ask for scopes, a client has none. */
-const CLIENT_NAMES = ISSUER_NAMES.filter((name) => name !== 'scopesFrom');
+const CLIENT_NAMES = [...ISSUER_NAMES.filter((name) => name !== 'scopesFrom'), ...SEVERAL_NAMES, ...KEEPING_NAMES];
 const MODULE_NAMES = [
   ...ISSUER_NAMES,
-  'issuers',
-  'maxIssuers',
-  'issuersTtl',
+  ...SEVERAL_NAMES,
   ...KEEPING_NAMES,
   'prefetch',
   'metrics',
@@ -80,7 +79,7 @@ export function resolveModuleOptions(given: unknown): ResolvedModule {
     );
   }
   const options = OptionReader.read(given, '', MODULE_NAMES);
-  const kind = typeof options.get('issuers') === 'function' ? 'function' : options.has('issuers') ? 'list' : 'one';
+  const kind = kindOf(options);
   const keeping = resolveKeeping(options, kind);
   const trust = resolveTrust(options, keeping.http);
   return {
@@ -98,8 +97,16 @@ export function resolveModuleOptions(given: unknown): ResolvedModule {
 
 /** The same for a client, which may leave out issuer and audience. @internal */
 export function resolveClientOptions(given: unknown): ResolvedClient {
-  const options = OptionReader.read(given, '', [...CLIENT_NAMES, ...KEEPING_NAMES]);
-  return { issuer: resolveIssuer(options), ...resolveKeeping(options, 'one') };
+  const options = OptionReader.read(given, '', CLIENT_NAMES);
+  const kind = kindOf(options);
+  const keeping = resolveKeeping(options, kind);
+  if (kind !== 'one') return { trust: resolveTrust(options, keeping.http), ...keeping };
+  return { trust: { kind, issuer: resolveIssuer(options) }, ...keeping };
+}
+
+function kindOf(options: OptionReader): IssuersKind {
+  if (typeof options.get('issuers') === 'function') return 'function';
+  return options.has('issuers') ? 'list' : 'one';
 }
 
 /** Beside several issuers, headers and TLS settings are of no use for the module as a whole. */

@@ -1,9 +1,10 @@
 import { createCache } from 'cache-manager';
 import { Keyv } from 'keyv';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { JwksConfigurationError } from '../../lib/core/errors.js';
 import type { TestIssuer } from '../../lib/testing/index.js';
 import { signToken, testKey, type TestKey } from '../support/keys.js';
-import { faultOf, jwksOf, serviceOf, startIssuer, startServer } from './support.js';
+import { clientOf, faultOf, jwksOf, serviceOf, startIssuer, startServer } from './support.js';
 
 const KID = 'the-kid';
 
@@ -117,10 +118,28 @@ describe('several issuers', () => {
     expect(await faultOf(jwks.getSigningKeys())).toMatchObject(nameless);
     expect(await faultOf(jwks.getJwkSet())).toMatchObject(nameless);
     expect(await faultOf(jwks.fetchJwkSet())).toMatchObject(nameless);
-    expect(() => jwks.client()).toThrow(/name one of them by the option "issuer"/);
+    expect(() => jwks.client()).toThrow(/name one of them, as in client/);
     expect(await faultOf(jwks.client('https://c.example.com').getSigningKey(KID))).toMatchObject({
       code: 'issuer_untrusted',
     });
+  });
+
+  it('may be those of a client without Nest', async () => {
+    const { server } = await twoIssuers();
+    const list = [A, B].map((issuer, index) => ({ issuer, jwksUri: server.url(index === 0 ? '/a' : '/b') }));
+    for (const issuers of [list, (iss: string) => list.find(({ issuer }) => issuer === iss)]) {
+      const client = clientOf({ issuers, audience: false, http: { allowPrivateAddresses: true } });
+      for (const issuer of [A, B]) expect((await client.verify(await token(issuer, issuer))).issuer).toBe(issuer);
+      expect(await faultOf(client.verify(await token(A, B)))).toMatchObject({ code: 'signature_invalid' });
+      expect(await faultOf(client.verify(await token('https://c.example.com', A)))).toMatchObject({
+        code: 'issuer_untrusted',
+      });
+      expect(await faultOf(client.getSigningKeys())).toMatchObject({ option: 'issuer' });
+      expect(() => client.status()).toThrow(/name one of them/);
+      expect(await client.client(B).getSigningKeys()).toHaveLength(1);
+      expect(client.client(B).status()).toMatchObject({ issuer: B, state: 'fresh' });
+    }
+    expect(() => clientOf({ issuers: [] })).toThrow(JwksConfigurationError);
   });
 
   it('F4: cost no request where a token names none of them, and leave nothing behind', async () => {

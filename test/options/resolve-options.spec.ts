@@ -550,14 +550,17 @@ describe('resolveModuleOptions, several issuers', () => {
 describe('resolveClientOptions', () => {
   it('may leave out issuer and audience, also as undefined', () => {
     const options = { jwksUri: 'https://id.example.com/jwks', issuer: undefined, audience: undefined };
-    expect(resolveClientOptions(options).issuer).toMatchObject({ issuer: undefined, audience: undefined });
+    expect(resolveClientOptions(options).trust).toMatchObject({
+      kind: 'one',
+      issuer: { issuer: undefined, audience: undefined },
+    });
   });
 
   it.each([{}, { issuer: undefined }, { issuer: false }])('needs somewhere to have keys from: %j', (options) => {
     expect(faultOf(() => resolveClientOptions(options)).option).toBe('jwksUri');
   });
 
-  it.each(['issuers', 'prefetch', 'tokenFrom', 'realm'])('has no option %s', (name) => {
+  it.each(['prefetch', 'tokenFrom', 'realm'])('has no option %s', (name) => {
     const error = faultOf(() => resolveClientOptions({ jwksUri: 'https://id.example.com/jwks', [name]: true }));
     expect(error.message).toContain(`There is no option "${name}"`);
   });
