@@ -7,7 +7,7 @@ import {
   type Type,
 } from '@nestjs/common';
 import { JwksConfigurationError } from '../core/errors.js';
-import { claimAt } from './claim-path.js';
+import { claimAt } from '../tokens/claim-path.js';
 import { checkedClaims, claimsCheck, isClaimsSchema, type ClaimsCheck, type ClaimsSchema } from './claims-schema.js';
 import { JwksAuthGuard } from './jwks-auth.guard.js';
 import { attachedOf } from './invocation.js';

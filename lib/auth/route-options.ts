@@ -1,20 +1,6 @@
-import type { JWTPayload } from 'jose';
 import { JwksConfigurationError } from '../core/errors.js';
 import { freezeOptions, type FrozenOptions } from '../options/frozen-options.js';
-
-/** What a claim may be asked to be. @publicApi */
-export type ClaimValue = string | number | boolean | null;
-
-/**
- * Checks a claim: the value of the claim (`undefined` where there is none) and all claims. Only
- * `true` lets the request pass; what it throws refuses.
- *
- * @publicApi
- */
-export type ClaimPredicate = (value: unknown, claims: Readonly<JWTPayload>) => boolean | Promise<boolean>;
-
-/** A value, a list of values of which one is enough, or a predicate. @publicApi */
-export type ClaimRule = ClaimValue | readonly ClaimValue[] | ClaimPredicate;
+import { CLAIM_RULES, freezeClaimRules, isClaimRules, type ClaimRules } from '../tokens/claim-rules.js';
 
 /**
  * What a route asks of a token, beyond what the module asks of all. Those of a handler take the
@@ -42,7 +28,7 @@ export interface AuthenticatedOptions {
    * claim that is a list: that it must hold), a list of values of which one is enough, or a
    * predicate; else 403 `access_denied`.
    */
-  readonly claims?: Readonly<Record<string, ClaimRule>>;
+  readonly claims?: ClaimRules;
   /**
    * A request without a token goes on without claims; one with a bad token is refused as ever.
    *
@@ -101,7 +87,7 @@ export function freezeRouteOptions(options: AuthenticatedOptions): Authenticated
     ...others,
     ...(scopes && { scopes: Object.freeze([...scopes]) }),
     ...(anyOfScopes && { anyOfScopes: Object.freeze([...anyOfScopes]) }),
-    ...(claims && { claims: Object.freeze(Object.assign(Object.create(null) as object, claims)) }),
+    ...(claims && { claims: freezeClaimRules(claims) }),
     ...asked,
   };
   const copy: AuthenticatedOptions = Object.freeze(Object.assign(Object.create(null) as object, given));
@@ -140,25 +126,7 @@ function scopeFault(value: unknown): string | undefined {
 }
 
 function claimsFault(value: unknown): string | undefined {
-  const good =
-    isRecord(value) &&
-    Object.entries(value).length > 0 &&
-    Object.entries(value).every(([name, rule]) => name !== '' && isClaimRule(rule));
-  return good
-    ? undefined
-    : 'takes an object of at least one claim, each with a string, number, boolean, null, a list of such, or a function';
-}
-
-function isClaimRule(rule: unknown): boolean {
-  return (
-    (Array.isArray(rule) && rule.length > 0 && rule.every(isClaimValue)) ||
-    typeof rule === 'function' ||
-    isClaimValue(rule)
-  );
-}
-
-function isClaimValue(rule: unknown): boolean {
-  return rule === null || ['string', 'boolean'].includes(typeof rule) || Number.isFinite(rule);
+  return isClaimRules(value) ? undefined : `takes ${CLAIM_RULES}`;
 }
 
 function isTextOrTexts(value: unknown): boolean {

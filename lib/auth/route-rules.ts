@@ -1,11 +1,12 @@
 import type { JWTPayload } from 'jose';
 import { AccessDeniedError, InsufficientScopeError } from '../core/errors.js';
 import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
-import { claimAt } from './claim-path.js';
+import { claimAt } from '../tokens/claim-path.js';
+import { checkClaims } from '../tokens/claim-rules.js';
 import type { ScopesFrom } from './verification.js';
-import type { AuthenticatedOptions, ClaimRule } from './route-options.js';
+import type { AuthenticatedOptions } from './route-options.js';
 
-type Rule = readonly [name: string, rule: ClaimRule];
+const accessDenied = (name: string, options?: { cause?: unknown }) => new AccessDeniedError(name, options);
 
 /**
  * Whether a verified token is enough for a route. The claims come first: a token that is not for
@@ -18,7 +19,7 @@ export function authorizeRoute(
   options: AuthenticatedOptions,
   scopesFrom?: ScopesFrom,
 ): MaybePromise<void> {
-  const checking = options.claims && checkRouteClaims(claims, Object.entries(options.claims));
+  const checking = options.claims && checkClaims(claims, options.claims, accessDenied);
   if (isPromise(checking)) return checking.then(() => assertScopes(claims, options, scopesFrom));
   assertScopes(claims, options, scopesFrom);
 }
@@ -37,45 +38,6 @@ export function scopesOf(claims: Readonly<JWTPayload>, from?: ScopesFrom): reado
     ...texts(claimAt(claims, 'scp'), ' '),
     ...texts(claimAt(claims, 'permissions')),
   ];
-}
-
-/** One after the other; a promise from the first one on that is waited for. */
-function checkRouteClaims(claims: Readonly<JWTPayload>, rules: readonly Rule[]): MaybePromise<void> {
-  for (const [index, [name, rule]] of rules.entries()) {
-    const verdict = evaluateRule(claims, name, rule);
-    if (isPromise(verdict)) {
-      return awaitRule(verdict, name).then(() => checkRouteClaims(claims, rules.slice(index + 1)));
-    }
-    assertTrue(verdict, name);
-  }
-}
-
-async function awaitRule(verdict: Promise<unknown>, name: string): Promise<void> {
-  let answer: unknown;
-  try {
-    answer = await verdict;
-  } catch (cause) {
-    throw new AccessDeniedError(name, { cause });
-  }
-  assertTrue(answer, name);
-}
-
-function evaluateRule(claims: Readonly<JWTPayload>, name: string, rule: ClaimRule): MaybePromise<unknown> {
-  const value = claimAt(claims, name);
-  if (typeof rule !== 'function') {
-    const allowed: readonly unknown[] = Array.isArray(rule) ? rule : [rule];
-    return allowed.some((each) => value === each || (Array.isArray(value) && value.includes(each)));
-  }
-  try {
-    return rule(value, claims);
-  } catch (cause) {
-    throw new AccessDeniedError(name, { cause });
-  }
-}
-
-/** Only `true` passes. A truthy object (a forgotten comparison) does not. */
-function assertTrue(verdict: unknown, name: string): void {
-  if (verdict !== true) throw new AccessDeniedError(name);
 }
 
 function assertScopes(

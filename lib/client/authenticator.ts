@@ -13,6 +13,7 @@ import { andThen, isPromise, type MaybePromise } from '../core/maybe-promise.js'
 import type { SigningKey } from '../keys/signing-key.js';
 import type { JwksTokenOptions } from '../options/issuer-options.js';
 import type { JwksVerifyOptions } from '../options/verify-options.js';
+import { checkClaims } from '../tokens/claim-rules.js';
 import { parseCompactJwt, type CompactJwt } from '../tokens/compact-jwt.js';
 import { diagnose } from '../tokens/diagnosis.js';
 import type { JsonObject } from '../tokens/json-object.js';
@@ -165,11 +166,22 @@ export class Authenticator {
 
   private conclude(
     trustedIssuer: TrustedIssuer,
-    { token: accessToken, request }: AuthenticationRequest,
+    origin: AuthenticationRequest,
     token: VerifiedToken,
   ): MaybePromise<Authentication> {
     assertSender(token);
     trustedIssuer.watcher?.verified();
+    const { claims } = trustedIssuer.settings;
+    const checked = claims && checkClaims(token.claims, claims, invalidClaim);
+    if (isPromise(checked)) return checked.then(() => this.finish(trustedIssuer, origin, token));
+    return this.finish(trustedIssuer, origin, token);
+  }
+
+  private finish(
+    trustedIssuer: TrustedIssuer,
+    { token: accessToken, request }: AuthenticationRequest,
+    token: VerifiedToken,
+  ): MaybePromise<Authentication> {
     const { validate, scopesFrom } = trustedIssuer.settings;
     if (!validate) return { token, accessToken, user: token, scopesFrom };
     return andThen(userOf(token, validate, request), (user) => ({ token, accessToken, user, scopesFrom }));
@@ -232,6 +244,8 @@ export class Authenticator {
     return startedAt === undefined ? 0 : this.parts.clock.monotonic() - startedAt;
   }
 }
+
+const invalidClaim = (name: string, options?: { cause?: unknown }) => new InvalidClaimError(name, undefined, options);
 
 const BOUND = 'The access token is bound to a key ("cnf"), and the request does not prove possession of it';
 

@@ -3,6 +3,7 @@ import type { Duration } from '../core/clock.js';
 import type { JwksHttpOptions } from './http-options.js';
 import type { JwkSetSource } from '../sources/jwk-set-source.js';
 import type { VerifiedToken } from '../tokens/verified-token.js';
+import type { ClaimRules } from '../tokens/claim-rules.js';
 
 /**
  * Rules for tokens. Beside `issuers` they are the default of each issuer, which may override them
@@ -49,6 +50,15 @@ export interface JwksTokenOptions {
    * @default ['exp']
    */
   requiredClaims?: readonly string[];
+  /**
+   * Claims that every token must have, by name or path, each with its value, a list of values of which
+   * one is enough, or a predicate: `{ token_use: 'access', client_id: ['web', 'mobile'] }`. For an
+   * issuer of `issuers` its own take the place of the module's. A token without them is rejected with
+   * 401 `claim_invalid`; what only some routes ask for goes into `@Authenticated({ claims })`.
+   *
+   * @default none
+   */
+  claims?: ClaimRules;
   /**
    * A check of the application for tokens that pass every other check, for revocation and for
    * users. Its result becomes `request.user`; `undefined` leaves the `VerifiedToken` there. `null`,

@@ -18,6 +18,7 @@ const SECURITY_OPTIONS: ReadonlySet<string> = new Set([
   'ca',
   'cert',
   'integrityKey',
+  'claims',
   'key',
   'maxTokenAge',
   'rejectUnauthorized',
@@ -178,6 +179,7 @@ function invalidOption(option: string, takes: string, came: string): JwksConfigu
 
 function unknownOption(prefix: string, name: string, known: readonly string[]): JwksConfigurationError {
   const near = suggest(name, known);
-  const hint = near ? `did you mean "${prefix}${near}"?` : `known are ${known.join(', ')}`;
+  const beside = name === 'isGlobal' ? 'it goes beside useFactory, not into what that returns' : undefined;
+  const hint = beside ?? (near ? `did you mean "${prefix}${near}"?` : `known are ${known.join(', ')}`);
   return new JwksConfigurationError(`There is no option "${prefix}${name}": ${hint}`, prefix + name);
 }

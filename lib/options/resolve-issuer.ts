@@ -27,6 +27,7 @@ export interface ResolvedIssuer {
   /** In the order in which they are asked; at least one. */
   readonly members: readonly ResolvedMember[];
   readonly rules: ResolvedRules;
+  readonly claims: JwksTokenOptions['claims'];
   readonly validate: JwksTokenOptions['validate'];
   readonly scopesFrom: JwksTokenOptions['scopesFrom'];
   readonly allowInsecure: boolean;
@@ -54,12 +55,13 @@ export interface IssuerDefaults {
 
 /** @internal */
 export function resolveIssuer(options: OptionReader, defaults?: IssuerDefaults): ResolvedIssuer {
-  const { rules, validate, scopesFrom, allowInsecure } = resolveTokenOptions(options, defaults?.tokens);
+  const { rules, claims, validate, scopesFrom, allowInsecure } = resolveTokenOptions(options, defaults?.tokens);
   return {
     issuer: readIssuer(options, allowInsecure),
     audience: readAudience(options) ?? defaults?.audience,
     members: readMembers(options, allowInsecure),
     rules,
+    claims,
     validate,
     scopesFrom,
     allowInsecure,
@@ -96,6 +98,8 @@ function readIssuer(options: OptionReader, allowInsecure: boolean): string | fal
   if (!discovers) return issuer;
   const fault = urlFault(issuer, { allowInsecure });
   if (fault) throw options.fault('issuer', `${fault}; with "jwksUri", "jwks" or "source" it may be any text`);
+  if (/\/\.well-known\//.test(issuer))
+    throw options.fault('issuer', 'is the address of a document: name the issuer, which is "issuer" in that document');
   // OpenID Connect Discovery section 2, RFC 8414 section 2.
   if (issuer.includes('?')) throw options.fault('issuer', 'takes a URL without a query, or a "jwksUri" beside it');
   return issuer;

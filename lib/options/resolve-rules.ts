@@ -2,6 +2,7 @@ import { parseDuration } from '../core/clock.js';
 import { algorithmFault } from './algorithms.js';
 import { DEFAULTS } from './defaults.js';
 import type { JwksTokenOptions } from './issuer-options.js';
+import { CLAIM_RULES, freezeClaimRules, isClaimRules, type ClaimRules } from '../tokens/claim-rules.js';
 import type { OptionReader } from './option-reader.js';
 
 /** What tokens must be, issuer and audience apart. Durations in milliseconds. @internal */
@@ -16,6 +17,7 @@ export interface ResolvedRules {
 /** @internal */
 export interface ResolvedTokenOptions {
   readonly rules: ResolvedRules;
+  readonly claims: ClaimRules | undefined;
   readonly validate: JwksTokenOptions['validate'];
   readonly scopesFrom: JwksTokenOptions['scopesFrom'];
   readonly allowInsecure: boolean;
@@ -27,6 +29,7 @@ export const RULE_NAMES = ['algorithms', 'tokenType', 'clockTolerance', 'maxToke
 /** @internal */
 export const TOKEN_NAMES: readonly (keyof JwksTokenOptions)[] = [
   ...RULE_NAMES,
+  'claims',
   'validate',
   'scopesFrom',
   'allowInsecure',
@@ -40,6 +43,7 @@ const DEFAULT_OPTIONS: ResolvedTokenOptions = {
     maxTokenAge: undefined,
     requiredClaims: DEFAULTS.requiredClaims,
   },
+  claims: undefined,
   validate: undefined,
   scopesFrom: undefined,
   allowInsecure: DEFAULTS.allowInsecure,
@@ -49,6 +53,7 @@ const DEFAULT_OPTIONS: ResolvedTokenOptions = {
 export function resolveTokenOptions(options: OptionReader, defaults = DEFAULT_OPTIONS): ResolvedTokenOptions {
   return {
     rules: resolveRules(options, defaults.rules),
+    claims: readClaims(options) ?? defaults.claims,
     validate: options.method('validate', 'a function of the verified token') ?? defaults.validate,
     scopesFrom: readScopesFrom(options) ?? defaults.scopesFrom,
     allowInsecure: options.boolean('allowInsecure', defaults.allowInsecure),
@@ -90,6 +95,13 @@ function readAlgorithms(options: OptionReader): ReadonlySet<string> | undefined 
   const fault = list.map(algorithmFault).find((each) => each !== undefined);
   if (fault) throw options.fault('algorithms', fault);
   return new Set(list as string[]);
+}
+
+function readClaims(options: OptionReader): ClaimRules | undefined {
+  const value = options.get('claims');
+  if (value === undefined) return undefined;
+  if (!isClaimRules(value)) throw options.invalid('claims', CLAIM_RULES);
+  return freezeClaimRules(value);
 }
 
 function readScopesFrom(options: OptionReader): JwksTokenOptions['scopesFrom'] {

@@ -91,6 +91,44 @@ describe('the sender constraint', () => {
   });
 });
 
+describe('claims', () => {
+  const asks = (rules: JwksModuleOptions['claims']) => jwksWith({ claims: rules });
+
+  it('are asked of every token, new and known, before validate', async () => {
+    const validate = vi.fn();
+    const jwks = jwksWith({ claims: { sub: ['alice', 'bob'] }, validate });
+    for (let time = 0; time < 2; time += 1) await expect(jwks.verify(good)).resolves.toBeDefined();
+    expect(validate).toHaveBeenCalledTimes(2);
+    const mallory = await signToken(key, { ...claims, sub: 'mallory' });
+    for (let time = 0; time < 2; time += 1)
+      expect(await faultOf(jwks.verify(mallory))).toMatchObject({ code: 'claim_invalid', claim: 'sub' });
+    expect(validate).toHaveBeenCalledTimes(2);
+  });
+
+  it('may be asked by a predicate, whose throw is the cause', async () => {
+    await expect(asks({ sub: async (value) => value === 'alice' }).verify(good)).resolves.toBeDefined();
+    expect(await faultOf(asks({ sub: () => Promise.resolve(false) }).verify(good))).toMatchObject({ claim: 'sub' });
+    const cause = new Error('directory');
+    const throwing = () => {
+      throw cause;
+    };
+    for (const rule of [throwing, () => Promise.reject(cause)])
+      expect(await faultOf(asks({ sub: rule }).verify(good))).toMatchObject({ code: 'claim_invalid', cause });
+  });
+
+  it('of an issuer take the place of the module’s', async () => {
+    const issuers = [{ issuer: ISSUER, jwks: jwksOf(key), claims: { sub: 'alice' } }];
+    const jwks = serviceOf({ issuers, audience: 'orders-api', claims: { sub: 'nobody else' } });
+    await expect(jwks.verify(good)).resolves.toBeDefined();
+    const unasked = serviceOf({
+      issuers: [{ issuer: ISSUER, jwks: jwksOf(key) }],
+      audience: 'orders-api',
+      claims: { token_use: 'access' },
+    });
+    expect(await faultOf(unasked.verify(good))).toMatchObject({ claim: 'token_use' });
+  });
+});
+
 describe('maxTokenLength', () => {
   it('bounds what is read of a token, and its error names both numbers', async () => {
     const length = good.length;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { claimAt } from '../../lib/auth/claim-path.js';
+import { claimAt } from '../../lib/tokens/claim-path.js';
 
 const claims = {
   sub: 'alice',
