@@ -31,6 +31,7 @@ export const DEFAULTS = {
     dynamicIssuers: false,
   },
   maxTokenLength: 8_192,
+  allowNumericSubject: false,
   tokenCache: {
     max: 10_000,
     maxBytes: 33_554_432,

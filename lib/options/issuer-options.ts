@@ -51,6 +51,13 @@ export interface JwksTokenOptions {
    */
   requiredClaims?: readonly string[];
   /**
+   * Whether `sub` may be a whole number, as some issuers send it against RFC 7519 section 4.1.2. It
+   * reaches the application as the number that it is.
+   *
+   * @default false
+   */
+  allowNumericSubject?: boolean;
+  /**
    * Claims that every token must have, by name or path, each with its value, a list of values of which
    * one is enough, or a predicate: `{ token_use: 'access', client_id: ['web', 'mobile'] }`. For an
    * issuer of `issuers` its own take the place of the module's. A token without them is rejected with

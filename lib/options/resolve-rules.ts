@@ -12,6 +12,7 @@ export interface ResolvedRules {
   readonly clockTolerance: number;
   readonly maxTokenAge: number | undefined;
   readonly requiredClaims: readonly string[];
+  readonly allowNumericSubject: boolean;
 }
 
 /** @internal */
@@ -29,6 +30,7 @@ export const RULE_NAMES = ['algorithms', 'tokenType', 'clockTolerance', 'maxToke
 /** @internal */
 export const TOKEN_NAMES: readonly (keyof JwksTokenOptions)[] = [
   ...RULE_NAMES,
+  'allowNumericSubject',
   'claims',
   'validate',
   'scopesFrom',
@@ -42,6 +44,7 @@ const DEFAULT_OPTIONS: ResolvedTokenOptions = {
     clockTolerance: parseDuration(DEFAULTS.clockTolerance),
     maxTokenAge: undefined,
     requiredClaims: DEFAULTS.requiredClaims,
+    allowNumericSubject: DEFAULTS.allowNumericSubject,
   },
   claims: undefined,
   validate: undefined,
@@ -70,6 +73,7 @@ export function resolveRules(options: OptionReader, defaults: ResolvedRules): Re
     clockTolerance: options.duration('clockTolerance', defaults.clockTolerance, { orZero: true }),
     maxTokenAge: options.off('maxTokenAge') ? undefined : options.duration('maxTokenAge', defaults.maxTokenAge),
     requiredClaims: options.list('requiredClaims', isName, 'a list of claim names') ?? defaults.requiredClaims,
+    allowNumericSubject: options.boolean('allowNumericSubject', defaults.allowNumericSubject),
   };
 }
 

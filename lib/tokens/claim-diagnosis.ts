@@ -17,6 +17,8 @@ export function explainClaim(error: Refused, context: DiagnosisContext): Diagnos
       );
     default: {
       const { claims } = context;
+      if (name === 'sub' && typeof getOwn(claims ?? {}, name) === 'number')
+        return misconfigured(NUMERIC, ALLOW_NUMERIC);
       const isMissing = claims && (getOwn(claims, name) ?? null) === null;
       const reason = isMissing ? `The claim "${name}" of the access token is missing` : error.message;
       if (looksLikeIdToken(claims)) return misconfigured(reason, ID_TOKEN);
@@ -28,6 +30,9 @@ export function explainClaim(error: Refused, context: DiagnosisContext): Diagnos
     }
   }
 }
+
+const NUMERIC = '"sub" is a number, and RFC 7519 asks for text';
+const ALLOW_NUMERIC = 'set allowNumericSubject for this issuer';
 
 function audience({ claims = {}, rules }: DiagnosisContext): Diagnosis {
   const expected = rules?.audience || [];

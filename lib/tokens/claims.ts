@@ -21,6 +21,8 @@ export interface TokenRules {
   /** How long ago `iat` may be. */
   readonly maxTokenAge?: number | undefined;
   readonly requiredClaims: readonly string[];
+  /** Whether `sub` may be a number. */
+  readonly allowNumericSubject?: boolean | undefined;
 }
 
 /**
@@ -34,7 +36,7 @@ export function validateClaims(payload: JsonObject, rules: TokenRules, now: numb
   if (!isJsonObject(payload)) throw new MalformedTokenError();
   // Frozen claims were validated before, by other rules.
   const claims = Object.isFrozen(payload) ? payload : deepFreeze(payload);
-  validateClaimTypes(claims);
+  validateClaimTypes(claims, rules);
   for (const name of rules.requiredClaims)
     if ((getOwn(claims, name) ?? null) === null) throw new InvalidClaimError(name);
   validateTimestamps(claims, rules, now);
@@ -88,13 +90,15 @@ function mediaType(typ: string): string {
 }
 
 /** RFC 7519 section 4.1; wrong types are refused also where no rule asks for the claim. */
-function validateClaimTypes(claims: JsonObject): void {
+function validateClaimTypes(claims: JsonObject, rules: TokenRules): void {
   for (const name of ['exp', 'nbf', 'iat'] as const) {
     // 1e400 is Infinity, and would never expire.
     if (Object.hasOwn(claims, name) && !Number.isFinite(claims[name])) throw new InvalidClaimError(name);
   }
   for (const name of ['iss', 'sub'] as const) {
-    if (Object.hasOwn(claims, name) && typeof claims[name] !== 'string') throw new InvalidClaimError(name);
+    const isNumericSubject = name === 'sub' && rules.allowNumericSubject && Number.isSafeInteger(claims[name]);
+    if (Object.hasOwn(claims, name) && typeof claims[name] !== 'string' && !isNumericSubject)
+      throw new InvalidClaimError(name);
   }
   if (!Object.hasOwn(claims, 'aud') || typeof claims.aud === 'string') return;
   if (!Array.isArray(claims.aud) || !claims.aud.every(isString)) throw new InvalidClaimError('aud');

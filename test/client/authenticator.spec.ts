@@ -129,6 +129,20 @@ describe('claims', () => {
   });
 });
 
+describe('allowNumericSubject', () => {
+  it('accepts a whole number as sub, which is rejected otherwise', async () => {
+    const sign = (sub: unknown) => signToken(key, { ...claims, sub: sub as string });
+    const jwks = jwksWith({ allowNumericSubject: true });
+    expect((await jwks.verify(await sign(7))).claims.sub).toBe(7);
+    for (const sub of [1.5, null, true, ['a'], {}])
+      expect(await faultOf(jwks.verify(await sign(sub)))).toMatchObject({ code: 'claim_invalid', claim: 'sub' });
+    expect(await faultOf(jwksWith().verify(await sign(7)))).toMatchObject({
+      claim: 'sub',
+      hint: expect.stringContaining('allowNumericSubject'),
+    });
+  });
+});
+
 describe('maxTokenLength', () => {
   it('bounds what is read of a token, and its error names both numbers', async () => {
     const length = good.length;

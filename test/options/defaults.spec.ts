@@ -83,6 +83,7 @@ describe('the defaults', () => {
       clockTolerance: 5_000,
       maxTokenAge: undefined,
       requiredClaims: DEFAULTS.requiredClaims,
+      allowNumericSubject: DEFAULTS.allowNumericSubject,
       allowInsecure: DEFAULTS.allowInsecure,
       prefetch: DEFAULTS.prefetch,
       failover: DEFAULTS.failover,

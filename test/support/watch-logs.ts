@@ -24,7 +24,9 @@ const KEY = Symbol.for('nestjs-jwks.test.log-watch');
 const shared = globalThis as { [KEY]?: Watching };
 const watching = (shared[KEY] ??= startWatching());
 watching.log = new LogWatch();
-if (!watching.isNestWatched && !WITHOUT_NEST.test(expect.getState().testPath ?? '')) {
+// The levels of another file's application are no longer those of this one.
+if (watching.isNestWatched) (await import('@nestjs/common')).Logger.overrideLogger([...LEVELS]);
+else if (!WITHOUT_NEST.test(expect.getState().testPath ?? '')) {
   watching.isNestWatched = true;
   await watchNest();
 }
