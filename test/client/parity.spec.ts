@@ -132,10 +132,13 @@ describe('what users of PyJWKClient find here', () => {
     vi.stubEnv('http_proxy', proxy.url);
     vi.stubEnv('no_proxy', '');
     onTestFinished(() => void vi.unstubAllEnvs());
-    await clientOf({ jwksUri }).getSigningKeys();
+    proxy.leadTo = { host: '127.0.0.1', port: Number(new URL(jwksUri).port) };
+    const remote = { jwksUri: 'http://id.example.com/jwks', allowInsecure: true };
+    await clientOf(remote).getSigningKeys();
     expect(proxy.asked).toHaveLength(2);
     await clientOf({ jwksUri, http: { proxy: false } }).getSigningKeys();
-    vi.stubEnv('no_proxy', '127.0.0.1');
+    vi.stubEnv('no_proxy', 'example.com');
+    await faultOf(clientOf({ ...remote, http: { retries: 0 } }).getSigningKeys());
     await clientOf({ jwksUri }).getSigningKeys();
     expect(proxy.asked).toHaveLength(2);
   });
