@@ -4,15 +4,18 @@ import { defineConfig } from 'vitest/config';
 const lib = (path: string) => fileURLToPath(new URL(`./lib/${path}`, import.meta.url));
 
 /**
- * These replace modules, or look at the heap of the whole process. The others share two processes: loading Nest anew
- * for each file took half of the time.
+ * These replace modules, patch node:http (nock does so when it is loaded), look at the heap of the whole process, or
+ * at what Node's own server answers. The others share two processes: loading Nest anew for each file took half of the
+ * time.
  */
 const IN_A_PROCESS_OF_THEIR_OWN = [
   'test/auth/message-refusal.spec.ts',
   'test/client/token-cache.spec.ts',
+  'test/e2e/http-surface.spec.ts',
   'test/e2e/rotation-outage-flood.spec.ts',
   'test/keys/ml-dsa.spec.ts',
   'test/sources/http-dispatcher-lazy.spec.ts',
+  'test/sources/http-source.spec.ts',
 ];
 
 export default defineConfig({
