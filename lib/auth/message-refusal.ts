@@ -1,4 +1,4 @@
-import type { ExecutionContext } from '@nestjs/common';
+import { IntrinsicException, type ExecutionContext } from '@nestjs/common';
 import { optionalPeer } from '../core/optional-peer.js';
 import type { ErrorResponse } from './refusal.js';
 import { fieldsOf } from './fields.js';
@@ -6,7 +6,7 @@ import { fieldsOf } from './fields.js';
 /** gRPC's own figures: UNAUTHENTICATED, PERMISSION_DENIED, UNAVAILABLE, INVALID_ARGUMENT. */
 const GRPC_STATUS = { 400: 3, 401: 16, 403: 7, 503: 14 } as const;
 
-/** Where Nest keeps which decorator made a handler, and its figure for `@EventPattern()`. */
+/** The metadata of Nest that tells events from messages, and its value for `@EventPattern()`. */
 const HANDLER_TYPE = 'microservices:handler_type';
 const EVENT = 2;
 
@@ -29,9 +29,13 @@ export async function messageExceptionOf(
   const { cause } = fieldsOf(error);
   if (typeof fieldsOf(cause)['getError'] === 'function') return cause;
   try {
+    // No client waits for the answer to an event. Nest logs any other exception of one as an error
+    // with its stack, which senders of bad tokens could cause at will; the rejection itself is logged
+    // at debug level.
+    if (isEvent(context)) return Object.assign(new IntrinsicException(response.body.message), { cause: error });
     const exception =
       context.getType<string>() === 'ws' ? await wsException(response) : await rpcException(response, context);
-    return Object.assign(isEvent(context) ? await unloggedException(exception) : exception, { cause: error });
+    return Object.assign(exception, { cause: error });
   } catch {
     return error;
   }
@@ -45,15 +49,6 @@ async function wsException(response: ErrorResponse): Promise<Error> {
 async function rpcException(response: ErrorResponse, context: ExecutionContext): Promise<Error> {
   const { RpcException } = await microservices();
   return new RpcException(isGrpc(context) ? statusOf(response) : payloadOf(response));
-}
-
-/**
- * No client waits for the answer to an event, so Nest logs it as an error with its stack, which
- * senders of bad tokens could cause at will. The rejected token has a line at debug level already.
- */
-async function unloggedException(exception: Error): Promise<Error> {
-  const { IntrinsicException } = await import('@nestjs/common');
-  return IntrinsicException ? new IntrinsicException(exception.message) : exception;
 }
 
 function isEvent(context: ExecutionContext): boolean {

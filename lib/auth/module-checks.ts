@@ -6,7 +6,7 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
-import { AuthGuard } from '@nestjs/passport';
+import { AuthGuard, AuthModuleOptions } from '@nestjs/passport';
 import { JwksConfigurationError } from '../core/errors.js';
 import { JwksService } from '../jwks.service.js';
 import { JwksStrategy } from './jwks.strategy.js';
@@ -67,12 +67,19 @@ export class JwksModuleChecks implements OnModuleInit, OnApplicationBootstrap, O
   }
 
   private get usesPassport(): boolean {
-    return [...this.container.values()].some(usesAuthGuard);
+    const modules = [...this.container.values()];
+    const guards = modules.some(isDefaultStrategy) ? [AuthGuard('jwks'), AuthGuard()] : [AuthGuard('jwks')];
+    return modules.some((module) => guards.some((guard) => hasGuard(module, guard)));
   }
 }
 
-function usesAuthGuard({ injectables, providers }: NestModule): boolean {
-  const guard = AuthGuard('jwks');
+/** Whether `PassportModule` makes `jwks` the strategy of `AuthGuard()`. */
+function isDefaultStrategy({ providers }: NestModule): boolean {
+  const options = providers.get(AuthModuleOptions)?.instance as Partial<AuthModuleOptions> | undefined;
+  return [options?.defaultStrategy].flat().includes('jwks');
+}
+
+function hasGuard({ injectables, providers }: NestModule, guard: ReturnType<typeof AuthGuard>): boolean {
   return [...injectables.values(), ...providers.values()].some(({ metatype }) => {
     if (typeof metatype !== 'function') return false;
     return (metatype as unknown) === guard || metatype.prototype instanceof guard;

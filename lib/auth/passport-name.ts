@@ -8,8 +8,14 @@ export interface StrategyHolder {
   readonly jwks: JwksService;
 }
 
+interface Holder {
+  readonly strategy: StrategyHolder['strategy'];
+  /** The configured issuers. Those that a function finds change with use, and are not among them. */
+  readonly issuers: string;
+}
+
 /** Applications of this process whose routes use `AuthGuard('jwks')`; the last one has the name. */
-const holders: StrategyHolder[] = [];
+const holders: Holder[] = [];
 
 /**
  * Makes a strategy known to Passport, unless routes depend on the one that has its name.
@@ -27,14 +33,15 @@ export function offerStrategy(strategy: StrategyHolder['strategy']): void {
  * @throws JwksConfigurationError while an application that trusts other issuers uses it too.
  * @internal
  */
-export function takeStrategyName(holder: StrategyHolder): () => void {
-  if (holders.some(({ jwks }) => trustedBy(jwks) !== trustedBy(holder.jwks))) {
+export function takeStrategyName({ strategy, jwks }: StrategyHolder): () => void {
+  const holder: Holder = { strategy, issuers: configuredIssuersOf(jwks) };
+  if (holders.some(({ issuers }) => issuers !== holder.issuers)) {
     throw new JwksConfigurationError(
       `Another application of this process uses AuthGuard('jwks') for other issuers, and Passport has one strategy "jwks": use @Authenticated(), or close that application first`,
     );
   }
   holders.push(holder);
-  register(holder.strategy);
+  register(strategy);
   return () => {
     holders.splice(holders.indexOf(holder), 1);
     const last = holders.at(-1);
@@ -46,11 +53,8 @@ function register(strategy: StrategyHolder['strategy']): void {
   passport.use(strategy.name, strategy as unknown as passport.Strategy);
 }
 
-function trustedBy(jwks: JwksService): string {
-  return JSON.stringify(
-    jwks
-      .status()
-      .map(({ issuer }) => issuer ?? null)
-      .toSorted(),
-  );
+/** Read at start, when a function has found no issuer yet. */
+function configuredIssuersOf(jwks: JwksService): string {
+  const issuers = jwks.status().map(({ issuer }) => issuer ?? null);
+  return JSON.stringify(issuers.toSorted());
 }

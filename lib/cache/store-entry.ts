@@ -100,10 +100,10 @@ export function parseEntry(value: unknown, conditions: ReadConditions): StoreEnt
   if (value.length > maxLength)
     return { reason: `The entry has ${value.length} characters, more than ${maxLength}`, tampered: false };
   const text = unseal(value, `entry ${key}`, owner.integrityKeys);
-  if (text === undefined && owner.integrityKeys.length > 0)
-    return { reason: 'The HMAC of the entry is missing or wrong', tampered: true };
+  if (text === undefined)
+    return { reason: 'The HMAC of the entry is missing or wrong', tampered: owner.integrityKeys.length > 0 };
   try {
-    const stored: unknown = JSON.parse(text ?? '');
+    const stored: unknown = JSON.parse(text);
     const fault = formFault(stored, owner, now);
     if (fault !== undefined) return { reason: fault, tampered: false };
     return (stored as StoredEntry).fetchedAt <= newerThan ? undefined : toEntry(stored as StoredEntry);

@@ -17,7 +17,6 @@ import { checkClaims } from '../tokens/claim-rules.js';
 import { parseCompactJwt, type CompactJwt } from '../tokens/compact-jwt.js';
 import { diagnose } from '../tokens/diagnosis.js';
 import type { JsonObject } from '../tokens/json-object.js';
-import type { TokenRules } from '../tokens/claims.js';
 import type { SeenToken, TokenCache } from '../tokens/token-cache.js';
 import type { VerifiedToken } from '../tokens/verified-token.js';
 import type { Authentication } from './authentication.js';
@@ -36,7 +35,7 @@ import type { TrustedIssuer } from './trusted-issuer.js';
 export interface AuthenticationRequest {
   readonly token: string;
   readonly options?: JwksVerifyOptions | undefined;
-  /** What `validate` gets to see of where the token came with. */
+  /** The request that the token came with, for `validate`. */
   readonly request?: unknown;
 }
 
@@ -64,15 +63,6 @@ interface Attempt {
   startedAt: number | undefined;
   jwt: (Pick<VerifiedToken, 'header' | 'issuer'> & Pick<CompactJwt, 'claims'>) | undefined;
   trustedIssuer: TrustedIssuer | undefined;
-}
-
-/** What belongs to a token whose signature was checked. */
-interface Checked {
-  readonly trustedIssuer: TrustedIssuer;
-  readonly request: AuthenticationRequest;
-  readonly found: SeenToken | CompactJwt;
-  readonly digest: string | undefined;
-  readonly rules: TokenRules;
 }
 
 /**
@@ -149,32 +139,32 @@ export class Authenticator {
     const rules = trustedIssuer.rulesFor(attempt.jwt?.issuer, options);
     const verified =
       'verified' in found ? verifier.verifyAgain(token, found, rules) : verifier.verify(token, found, rules);
-    if (isPromise(verified))
-      return verified.then((made) =>
-        this.keep(made, { trustedIssuer, request: attempt.request, found, digest, rules }),
-      );
-    if ('verified' in found && found.verified === verified)
-      return this.conclude(trustedIssuer, attempt.request, verified);
-    return this.keep(verified, { trustedIssuer, request: attempt.request, found, digest, rules });
+    if (isPromise(verified)) {
+      const { selector } = found;
+      return verified.then((made) => {
+        this.remember(digest, { selector, verified: made, rules });
+        return this.conclude(trustedIssuer, attempt.request, made);
+      });
+    }
+    if (verified !== attempt.seen?.verified) this.remember(digest, { selector: found.selector, verified, rules });
+    return this.conclude(trustedIssuer, attempt.request, verified);
   }
 
-  private keep(verified: VerifiedToken, checked: Checked): MaybePromise<Authentication> {
-    const { trustedIssuer, request, found, digest, rules } = checked;
-    if (digest !== undefined) this.parts.cache?.set(digest, { selector: found.selector, verified, rules });
-    return this.conclude(trustedIssuer, request, verified);
+  private remember(digest: string | undefined, seen: SeenToken): void {
+    if (digest !== undefined) this.parts.cache?.set(digest, seen);
   }
 
   private conclude(
     trustedIssuer: TrustedIssuer,
-    origin: AuthenticationRequest,
+    request: AuthenticationRequest,
     token: VerifiedToken,
   ): MaybePromise<Authentication> {
     assertSender(token);
     trustedIssuer.watcher?.verified();
     const { claims } = trustedIssuer.settings;
     const checked = claims && checkClaims(token.claims, claims, invalidClaim);
-    if (isPromise(checked)) return checked.then(() => this.finish(trustedIssuer, origin, token));
-    return this.finish(trustedIssuer, origin, token);
+    if (isPromise(checked)) return checked.then(() => this.finish(trustedIssuer, request, token));
+    return this.finish(trustedIssuer, request, token);
   }
 
   private finish(

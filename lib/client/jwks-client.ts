@@ -106,7 +106,8 @@ export abstract class JwksAccess {
    * without private members. The cached set stays as it is.
    */
   fetchJwkSet(): Promise<JSONWebKeySet> {
-    return this.use(({ keys }) => keys.fetchDocument() as Promise<JSONWebKeySet>);
+    // Callers at the same time share a request, and each may change what it gets.
+    return this.use(async ({ keys }) => structuredClone((await keys.fetchDocument()) as JSONWebKeySet));
   }
 
   /** For the options of a `passport-jwt` strategy, in place of jwks-rsa's `passportJwtSecret`. */

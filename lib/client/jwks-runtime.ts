@@ -119,7 +119,7 @@ function partsOf(trust: ResolvedTrust, keeping: ResolvedKeeping, clock: Clock): 
   const events = new JwksEvents();
   const transport = createTransport(keeping.http.transport);
   const factory = new TrustedIssuerFactory(keeping, { transport, events, clock });
-  const severalIssuers = trust.kind !== 'one';
+  const severalIssuers = trust.kind === 'tenants' || (trust.kind === 'list' && trust.issuers.length > 1);
   const tokenCache = keeping.tokenCache && new TokenCache({ ...keeping.tokenCache, severalIssuers });
   return {
     issuers: issuersOf(trust, factory, { keeping, clock, events }),

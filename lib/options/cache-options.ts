@@ -55,8 +55,9 @@ export interface JwksCacheOptions {
    */
   refreshAhead?: number;
   /**
-   * How long a set is served past its freshness while every source fails. Milliseconds or `'24h'`;
-   * `0` means not at all. It does not cover a provider that publishes a set without any usable key.
+   * How long a set is served past its freshness while every source fails. It begins when the lifetime
+   * ends that the provider gave the set, of which a day counts at most, even if `maxTtl` made the set
+   * stale before. Milliseconds or `'24h'`; `0` means not at all. It does not cover a provider that publishes a set without any usable key.
    *
    * @default '24h'
    */

@@ -69,12 +69,12 @@ export function createTransport(settings: HttpTransportSettings, resolve: Resolv
   if (!tls && !proxies && allowPrivateAddresses)
     return { fetch: async (url, init) => fetch(url, init), close: async () => undefined };
   return new UndiciTransport(
-    (undici, way) => {
+    (undici, through) => {
       const guard = allowPrivateAddresses ? { connect: { ...tls } } : guardConnections(undici, { ...tls }, resolve);
       // Asking for an http URL by CONNECT is refused by most proxies, but it is the only way to
       // name the address.
       const proxyTunnel = !allowPrivateAddresses;
-      const { httpProxy, httpsProxy, noProxy } = way;
+      const { httpProxy, httpsProxy, noProxy } = through;
       return new undici.EnvHttpProxyAgent({
         httpProxy,
         httpsProxy,
@@ -101,7 +101,7 @@ class UndiciTransport implements HttpTransport {
   private closed = false;
 
   constructor(
-    private readonly dispatcherOf: (undici: Undici, way: Proxies) => Dispatcher,
+    private readonly dispatcherOf: (undici: Undici, through: Proxies) => Dispatcher,
     private readonly settings: { readonly owned: boolean; readonly proxies?: Proxies | undefined },
   ) {}
 

@@ -71,7 +71,7 @@ export function statusFault(
   );
 }
 
-/** RFC 9110 section 15.4. Whoever answers must not choose where keys come from: the operator does. */
+/** RFC 9110 section 15.4. The operator, not a response, decides where keys come from. */
 function redirectNote(url: string, location: string | undefined): string {
   const target = location !== undefined && URL.canParse(location, url) ? new URL(location, url).href : undefined;
   const leads = target === undefined ? '' : `, which leads to ${describeUrl(target)}`;

@@ -59,6 +59,7 @@ function exportMetrics(api: Api, source: TelemetrySource): () => void {
   meter.addBatchObservableCallback(observe, instruments);
   const end = recordEvents(source, (...recorded) => paced.record(...recorded));
   return () => {
+    paced.catchUp();
     meter.removeBatchObservableCallback(observe, instruments);
     end();
   };

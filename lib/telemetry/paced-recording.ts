@@ -1,6 +1,6 @@
 import type { Attributes, InstrumentId } from './instruments.js';
 
-/** How many values of groups are recorded a second, and how many more at each collection. */
+/** The most values of groups that are recorded in a second, and at each collection besides. */
 const PER_SECOND = 1_000;
 const PER_COLLECTION = 5_000;
 
@@ -12,9 +12,8 @@ interface Backlog {
 
 /**
  * Records a group of values one by one, because the API of OpenTelemetry has no weights. Its SDK
- * takes about 1 µs for each, half of what a known token costs: with more than `PER_SECOND` known
- * tokens a second, the others are recorded in the seconds after and with collections, as far as
- * they have time for it.
+ * takes about 1 µs for each, half of what a known token costs. So groups are recorded up to
+ * `PER_SECOND`; what is left over follows in the next seconds, and at collections.
  *
  * @internal
  */
@@ -41,7 +40,7 @@ export class PacedRecording {
     this.left -= this.work(attributes, backlog, this.left);
   }
 
-  /** Before a collection. */
+  /** Before a collection, and at the end. */
   catchUp(): void {
     let left = PER_COLLECTION;
     for (const [attributes, backlog] of this.backlogs) left -= this.work(attributes, backlog, left);

@@ -15,20 +15,27 @@ export function explainClaim(error: Refused, context: DiagnosisContext): Diagnos
         error.message,
         'have the client request a bearer token, or configure the check of its binding',
       );
-    default: {
-      const { claims } = context;
-      if (name === 'sub' && typeof getOwn(claims ?? {}, name) === 'number')
-        return misconfigured(NUMERIC, ALLOW_NUMERIC);
-      const isMissing = claims && (getOwn(claims, name) ?? null) === null;
-      const reason = isMissing ? `The claim "${name}" of the access token is missing` : error.message;
-      if (looksLikeIdToken(claims)) return misconfigured(reason, ID_TOKEN);
-      return {
-        reason,
-        hint: 'compare the claims of the token with the rules of the module and of the route',
-        misconfiguration: false,
-      };
-    }
+    case 'sub':
+      return isUnexpectedNumber(context) ? misconfigured(NUMERIC, ALLOW_NUMERIC) : explainRule(error, context);
+    default:
+      return explainRule(error, context);
   }
+}
+
+/** Why a claim is not what the module or the route asks for. @internal */
+export function explainRule({ claim: name = '', message }: Refused, { claims }: DiagnosisContext): Diagnosis {
+  const isMissing = claims && (getOwn(claims, name) ?? null) === null;
+  const reason = isMissing ? `The claim "${name}" of the access token is missing` : message;
+  if (looksLikeIdToken(claims)) return misconfigured(reason, ID_TOKEN);
+  return {
+    reason,
+    hint: 'compare the claims of the token with the rules of the module and of the route',
+    misconfiguration: false,
+  };
+}
+
+function isUnexpectedNumber({ claims = {}, rules }: DiagnosisContext): boolean {
+  return typeof getOwn(claims, 'sub') === 'number' && !rules?.allowNumericSubject;
 }
 
 const NUMERIC = '"sub" is a number, and RFC 7519 asks for text';

@@ -30,9 +30,12 @@ export function isClaimRules(value: unknown): value is ClaimRules {
   return rules.length > 0 && rules.every(([name, rule]) => name !== '' && isClaimRule(rule));
 }
 
-/** A frozen copy without a prototype. @internal */
+/** A copy without a prototype, frozen with its lists. @internal */
 export function freezeClaimRules(rules: ClaimRules): ClaimRules {
-  return Object.freeze(Object.assign(Object.create(null) as object, rules)) as ClaimRules;
+  const copy: Record<string, ClaimRule> = Object.create(null);
+  for (const [name, rule] of Object.entries(rules))
+    copy[name] = Array.isArray(rule) ? Object.freeze([...(rule as readonly ClaimValue[])]) : rule;
+  return Object.freeze(copy);
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { Diagnosis } from '../core/diagnosis.js';
 import { safeText } from '../core/events.js';
-import { explainClaim, GRAPH, isForGraph } from './claim-diagnosis.js';
+import { explainClaim, explainRule, GRAPH, isForGraph } from './claim-diagnosis.js';
 import {
   describe,
   list,
@@ -27,6 +27,7 @@ const EXPLAIN: Readonly<Partial<Record<string, Explain>>> = {
   token_expired: expired,
   token_not_active: notActive,
   claim_invalid: explainClaim,
+  access_denied: explainRule,
 };
 
 const HINTS: Readonly<Partial<Record<string, string>>> = {

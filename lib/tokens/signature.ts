@@ -34,10 +34,10 @@ const ed25519: Scheme = { hash: null, length: 64, isPooled: false };
 const mlDsa = (length: number): Scheme => ({ hash: null, length, isPooled: true });
 
 /**
- * A trip to the thread pool costs about 30 µs of CPU and a turn of the event loop. What takes less
- * than a few of those is checked at once: measured on Node 20, in µs of CPU, RSA with 2,048 bits 25,
- * with 4,096 bits 80, P-256 67, Ed25519 110. The rest would hold up other requests: P-384 620, P-521
- * 1,440, RSA with 8,192 bits 300.
+ * A trip to the thread pool costs about 70 µs of CPU and a turn of the event loop. What takes less
+ * than two of those is checked at once: measured on Node 20, in µs of CPU, RSA with 2,048 bits 40,
+ * with 4,096 bits 105, P-256 93, Ed25519 128. The rest would hold up other requests: RSA with 8,192
+ * bits 323, P-384 705, P-521 1,440.
  */
 const SCHEMES: ReadonlyMap<string, Scheme> = new Map([
   ['RS256', rsa('sha256')],

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { Controller, Get, Injectable, Module, Scope, UseGuards, type INestApplication } from '@nestjs/common';
-import { AuthGuard } from '@nestjs/passport';
+import { AuthGuard, PassportModule } from '@nestjs/passport';
 import { Test } from '@nestjs/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { JwksConfigurationError, JwksModule, JwksService, JwksStrategy } from '../../lib/index.js';
@@ -22,6 +22,15 @@ async function start(...imports: Imports): Promise<INestApplication> {
 @Controller('passport')
 @UseGuards(AuthGuard('jwks'))
 class PassportController {
+  @Get()
+  get(): string {
+    return 'ok';
+  }
+}
+
+@Controller('default')
+@UseGuards(AuthGuard())
+class DefaultController {
   @Get()
   get(): string {
     return 'ok';
@@ -57,6 +66,29 @@ describe("A19: AuthGuard('jwks')", () => {
     );
     await first.close();
     await second();
+  });
+
+  it('fails the start beside two modules where it is the default strategy, and not where another one is', async () => {
+    const startBeside = (defaultStrategy: string) => {
+      @Module({ imports: [PassportModule.register({ defaultStrategy })], controllers: [DefaultController] })
+      class Default {}
+      return start(partOf('https://a'), partOf('https://b'), Default);
+    };
+    expect(await faultOf(startBeside('jwks'))).toBeInstanceOf(JwksConfigurationError);
+    await startBeside('local');
+  });
+
+  it('may be used by two applications with a function for issuers, also while one has some in use', async () => {
+    const issuers = (issuer: string) => ({ issuer, jwks: jwksOf(key) });
+    const module = () => {
+      @Module({ imports: [JwksModule.forRoot({ issuers, audience: false })], controllers: [PassportController] })
+      class Part {}
+      return Part;
+    };
+    const first = await start(module());
+    await first.get(JwksService).verify(await signToken(key, { iss: 'https://a', exp: 9e9 }));
+    expect(first.get(JwksService).status()).toHaveLength(1);
+    await start(module());
   });
 
   it('does not keep two modules from starting that do not use it', async () => {

@@ -116,9 +116,17 @@ describe('claims', () => {
       expect(await faultOf(asks({ sub: rule }).verify(good))).toMatchObject({ code: 'claim_invalid', cause });
   });
 
+  it('stay as they were when the module was made', async () => {
+    const allowed = ['alice'];
+    const jwks = asks({ sub: allowed });
+    allowed.push('mallory');
+    const mallory = await signToken(key, { ...claims, sub: 'mallory' });
+    expect(await faultOf(jwks.verify(mallory))).toMatchObject({ claim: 'sub' });
+  });
+
   it('of an issuer take the place of the module’s', async () => {
     const issuers = [{ issuer: ISSUER, jwks: jwksOf(key), claims: { sub: 'alice' } }];
-    const jwks = serviceOf({ issuers, audience: 'orders-api', claims: { sub: 'nobody else' } });
+    const jwks = serviceOf({ issuers, audience: 'orders-api', claims: { sub: 'bob' } });
     await expect(jwks.verify(good)).resolves.toBeDefined();
     const unasked = serviceOf({
       issuers: [{ issuer: ISSUER, jwks: jwksOf(key) }],

@@ -111,6 +111,15 @@ describe('several issuers', () => {
     expect(await jwks.client(B).fetchJwkSet()).toEqual(jwksOf(keys[B] as TestKey));
   });
 
+  it('give each caller a document of its own, by one request', async () => {
+    const { jwks, server } = await twoIssuers();
+    const client = jwks.client(A);
+    const [one, other] = await Promise.all([client.fetchJwkSet(), client.fetchJwkSet()]);
+    expect(server.requests).toHaveLength(1);
+    one.keys.length = 0;
+    expect(other).toEqual(jwksOf(keys[A] as TestKey));
+  });
+
   it('must be named where a look-up could mean any of them', async () => {
     const { jwks } = await twoIssuers();
     const nameless = { code: 'configuration_invalid', option: 'issuer' };

@@ -104,6 +104,14 @@ describe('OpenTelemetry metrics', () => {
     expect(collections.at(-1)).toBe(16_800);
   });
 
+  it('count what is left over when the export ends', async () => {
+    const end = exportToOpenTelemetry(api, source);
+    for (let group = 0; group < 100; group += 1) source.verified(ISSUER, 0.002, undefined, 16);
+    end();
+    const collected = await collect();
+    expect(collected.get('jwt.verification.duration')?.points[0]?.value).toMatchObject({ count: 1_600 });
+  });
+
   it('end with the export', async () => {
     const end = exportToOpenTelemetry(api, source);
     end();

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  AccessDeniedError,
   InsufficientScopeError,
   InvalidClaimError,
   InvalidSignatureError,
@@ -44,6 +45,7 @@ const ERRORS = [
   new InvalidClaimError('cnf'),
   new InvalidClaimError('sub'),
   new InsufficientScopeError(['orders:write']),
+  new AccessDeniedError('org'),
 ];
 
 describe('diagnose', () => {
@@ -118,6 +120,17 @@ describe('diagnose', () => {
     expect(diagnose(new UntrustedIssuerError(), contextOf({ claims, rules: undefined })).reason).toContain(
       'this route',
     );
+  });
+});
+
+describe('a claim that a route asks for', () => {
+  it('is distinguished from a missing one, and from the rules of the module', () => {
+    const denied = (name: string, claims: object) =>
+      diagnose(new AccessDeniedError(name), contextOf({ claims: claims as DiagnosisContext['claims'] }));
+    expect(denied('org', {}).reason).toBe('The claim "org" of the access token is missing');
+    expect(denied('org', { org: 'other' }).reason).toContain('is not what this route asks for');
+    expect(denied('aud', { aud: 'orders-api' }).reason).toContain('is not what this route asks for');
+    expect(denied('org', {}).hint).toContain('of the route');
   });
 });
 

@@ -79,6 +79,14 @@ describe('a check', () => {
     expect(isSignatureGood(await signToken(key, {}), alg, signingKeyOf(key))).toBe(true);
   });
 
+  it('with an RSA key over 4,096 bits does not hold up the event loop', async () => {
+    const modulus = Buffer.alloc(520, 0xff).toString('base64url');
+    const key = JwkSet.parse({ keys: [{ kty: 'RSA', kid: 'long', n: modulus, e: 'AQAB' }] }).get('long') as SigningKey;
+    const check = isSignatureGood(`a.b.${Buffer.alloc(520, 1).toString('base64url')}`, 'RS256', key);
+    expect(isPromise(check)).toBe(true);
+    expect(await check).toBe(false);
+  });
+
   it.each(POOLED)('by %s does not hold up the event loop', async (alg) => {
     const key = await testKey(alg);
     const check = isSignatureGood(await signToken(key, {}), alg, signingKeyOf(key));
