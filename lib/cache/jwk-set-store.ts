@@ -31,9 +31,9 @@ const MAX_OUTSTANDING = 10;
 /** A claim that was given up. */
 const FREE = '';
 
-/** What a claim looks like: the UUID of a process, and when it ends in milliseconds since the epoch. */
-const CLAIM = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}) (\d{13})$/;
-const MAX_CLAIM_LENGTH = 100;
+/** What a claimed lease looks like: the UUID of a process, and when it ends in milliseconds since the epoch. */
+const LEASE = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}) (\d{13})$/;
+const MAX_LEASE_LENGTH = 100;
 
 /**
  * The shared store made harmless: it may fail, hang or lie, and costs an event, never a request.
@@ -114,9 +114,9 @@ export class JwkSetStore {
 
   /** Junk is not a claim: a store that lies must not keep callers waiting. */
   private isTaken(value: unknown, duration: number): boolean {
-    if (typeof value !== 'string' || value.length > MAX_CLAIM_LENGTH) return false;
+    if (typeof value !== 'string' || value.length > MAX_LEASE_LENGTH) return false;
     const claim = unseal(value, `claim ${this.key}:claim`, this.settings.integrityKeys);
-    const [, claimant, end] = CLAIM.exec(claim ?? '') ?? [];
+    const [, claimant, end] = LEASE.exec(claim ?? '') ?? [];
     const left = Number(end) - this.clock.now();
     return claimant !== undefined && claimant !== this.claimant && left > 0 && left <= duration + MAX_SKEW;
   }
