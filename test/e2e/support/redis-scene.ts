@@ -61,9 +61,10 @@ export class RedisScene implements AsyncDisposable {
   /** One more process, that has stored its set. */
   async fill(options?: Partial<JwksClientOptions>): Promise<Member> {
     const member = await this.connected(options);
+    const before = await this.entries();
     const stored = async () => {
       await member.client.getJwkSet({ refresh: true });
-      expect(await this.entries()).not.toEqual({});
+      expect(await this.entries()).not.toEqual(before);
     };
     await vi.waitFor(stored, { timeout: 20_000, interval: 200 });
     return member;
