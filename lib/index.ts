@@ -1,3 +1,4 @@
+export { bearerToken } from './auth/credentials.js';
 export { AccessToken, Authenticated, authenticationOf, Claims, Public } from './auth/decorators.js';
 export { JwksAuthGuard } from './auth/jwks-auth.guard.js';
 export { JwksStrategy } from './auth/jwks.strategy.js';
@@ -40,7 +41,6 @@ export type { JwksCacheOptions, JwksRefetchLimitOptions } from './options/cache-
 export type { JwksHttpOptions } from './options/http-options.js';
 export type { JwksMetricsOptions } from './options/metrics-options.js';
 export type {
-  JwksFailoverSource,
   JwksIssuerConfig,
   JwksIssuerOptions,
   JwksIssuerResolver,

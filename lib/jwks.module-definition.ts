@@ -21,9 +21,16 @@ const definition = new ConfigurableModuleBuilder<JwksModuleOptions>({ moduleName
 /** Named by the declarations of `JwksModule`, so they have to stay in the package. */
 export const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } = definition;
 
+/** Changes the options of an application under test. @internal */
+export type JwksOptionsOverride = (options: JwksModuleOptions) => JwksModuleOptions;
+
+/** Token of the override that the testing kit provides; there is none in production. @internal */
+export const JWKS_OPTIONS_OVERRIDE = Symbol('nestjs-jwks:options-override');
+
 /**
- * Token of the options, for tests that put others in their place:
- * `overrideProvider(JWKS_MODULE_OPTIONS).useValue(issuer.options())`.
+ * Token of the options, for tests that put others in their place, all of them:
+ * `overrideProvider(JWKS_MODULE_OPTIONS).useValue({ issuer, audience })`. `provideTestIssuer()` of
+ * `nestjs-jwks/testing` replaces issuer, audience and keys alone.
  *
  * @publicApi
  */

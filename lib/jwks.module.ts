@@ -11,6 +11,7 @@ import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/co
 import { assertRulesAreGuarded } from './auth/guard-coverage.js';
 import { JwksAuthGuard } from './auth/jwks-auth.guard.js';
 import { JwksStrategy } from './auth/jwks.strategy.js';
+import { describeRoutes } from './auth/open-api.js';
 import { JwksModuleChecks } from './auth/module-checks.js';
 import { JwksRuntime } from './client/jwks-runtime.js';
 import { JwksConfigurationError } from './core/errors.js';
@@ -18,7 +19,9 @@ import {
   ASYNC_OPTIONS_TYPE,
   ConfigurableModuleClass,
   JWKS_MODULE_OPTIONS,
+  JWKS_OPTIONS_OVERRIDE,
   OPTIONS_TYPE,
+  type JwksOptionsOverride,
 } from './jwks.module-definition.js';
 import { JwksService } from './jwks.service.js';
 import type { JwksModuleOptions } from './options/jwks-options.js';
@@ -28,8 +31,9 @@ import { exportToOpenTelemetry } from './telemetry/opentelemetry.js';
 const providers: Provider[] = [
   {
     provide: JwksRuntime,
-    useFactory: (options: JwksModuleOptions) => JwksRuntime.ofModule(options),
-    inject: [JWKS_MODULE_OPTIONS],
+    useFactory: (options: JwksModuleOptions, override?: JwksOptionsOverride) =>
+      JwksRuntime.ofModule(override ? override(options) : options),
+    inject: [JWKS_MODULE_OPTIONS, { token: JWKS_OPTIONS_OVERRIDE, optional: true }],
   },
   { provide: JwksService, useFactory: (runtime: JwksRuntime) => new JwksService(runtime), inject: [JwksRuntime] },
   JwksAuthGuard,
@@ -63,6 +67,7 @@ export class JwksModule extends ConfigurableModuleClass implements OnModuleInit,
     private readonly adapterHost: HttpAdapterHost,
   ) {
     super();
+    describeRoutes(modules, runtime.settings.openApi);
   }
 
   /**

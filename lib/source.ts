@@ -3,6 +3,7 @@ export { InvalidJwkSetError, JwksConnectionError } from './core/errors.js';
 export { JwkSet } from './keys/jwk-set.js';
 
 export type { SourceError, SourceFaultOptions, SourceFaultTraits } from './core/errors.js';
+export type { JwksFailoverSource } from './options/issuer-options.js';
 export type {
   FreshnessHints,
   JwkSetSource,

@@ -17,7 +17,17 @@ const LAYERS: Record<string, readonly string[]> = {
   endpoint: ['core', 'keys', 'sources', 'options', 'client', 'jwks.service'],
   terminus: ['core', 'jwks.service'],
   cli: ['core', 'keys', 'sources', 'cache', 'tokens', 'options', 'client'],
-  testing: ['core', 'endpoint'],
+  testing: [
+    'core',
+    'keys',
+    'tokens',
+    'options',
+    'client',
+    'auth',
+    'endpoint',
+    'jwks.service',
+    'jwks.module-definition',
+  ],
   'jwks.module-definition': ['options'],
   'jwks.service': ['core', 'keys', 'sources', 'cache', 'tokens', 'options', 'client', 'jwks.module-definition'],
 };
@@ -59,6 +69,11 @@ describe('the architecture', () => {
         .map((target) => `${file.path} -> ${target}`);
     });
     expect(against).toEqual([]);
+  });
+
+  it('has no import.meta, which Jest cannot make CommonJS of', () => {
+    const users = files.filter(({ source }) => /\bimport\.meta\b/.test(withoutComments(source)));
+    expect(users.map(({ path }) => path)).toEqual([]);
   });
 
   it('keeps its subpaths apart from the main entry', () => {

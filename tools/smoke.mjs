@@ -2,6 +2,7 @@
 // supported major of Nest, imports it both ways, type-checks a consumer against its declarations
 // (and those of everything they name), and runs the README's first route.
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
@@ -9,6 +10,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import assert from 'node:assert/strict';
 import { documentationExamples } from './documentation.mjs';
+import { newJestProject, testWithJest } from './smoke-jest.mjs';
 import { manifest, must, npm, root, run, temporaryFolder } from './run.mjs';
 
 const ISSUER = 'https://id.example.com/';
@@ -29,7 +31,29 @@ async function main() {
     const odd = packed.files.map(({ path }) => path).filter((path) => !isWanted(path));
     assert.deepEqual(odd, [], 'files that have no business in the package');
   });
-  if (tarball) for (const major of ['11', '12']) await onNest(major, join(folder, `nest-${major}`), tarball);
+  if (!tarball) return;
+  for (const major of ['11', '12']) await onNest(major, join(folder, `nest-${major}`), tarball);
+  let project;
+  await check('Nest 11 as its CLI makes it: takes the package', () => {
+    project = newJestProject(folder, tarball);
+  });
+  if (!project) return;
+  await check('Nest 11 as its CLI makes it: unit and e2e tests by Jest, Node 20 to 26', () =>
+    testWithJest(project, folder),
+  );
+  await check('Nest 11 as its CLI makes it: compiles', () => must('npx', ['nest', 'build'], { cwd: project }));
+  await check('Nest 11 as its CLI makes it: node10 finds the types of every subpath', () => typesUnderNode10(project));
+}
+
+/** `moduleResolution: node10`, which projects older than 2025 have, reads no "exports". */
+function typesUnderNode10(project) {
+  const subpaths = Object.keys(manifest.exports).filter((path) => path !== './package.json');
+  const imports = subpaths.map((path, index) => `import * as m${index} from 'nestjs-jwks${path.slice(1)}';`);
+  const uses = subpaths.map((_, index) => `export const n${index} = Object.keys(m${index});`);
+  writeFileSync(join(project, 'node10.ts'), [...imports, ...uses].join('\n'));
+  const options = ['--target', 'es2022', '--module', 'commonjs', '--moduleResolution', 'node10'];
+  const { output } = run('npx', ['tsc', ...options, '--noEmit', '--skipLibCheck', 'node10.ts'], { cwd: project });
+  assert.equal(output, '');
 }
 
 async function onNest(major, folder, tarball) {
@@ -150,6 +174,7 @@ async function runFirstRoute(folder) {
   try {
     await answering(port, () => `${api.exitCode === null ? 'runs' : `ended with ${api.exitCode}`}\n${log}`);
     await tryRoutes(`http://127.0.0.1:${port}`, issuer);
+    await tryProviderOnLoopback(folder);
   } finally {
     api.kill();
     await issuer.close();
@@ -179,6 +204,21 @@ async function tryRoutes(origin, issuer) {
   assert.equal((await ask('/orders', writer, 'POST')).status, 201);
   assert.equal((await ask('/orders', stranger)).status, 401);
   assert.equal((await ask('/orders/health')).status, 200);
+}
+
+/** The README's one line for those who have no identity provider. */
+async function tryProviderOnLoopback(folder) {
+  const [, script] = /^node -e "(.*)"$/m.exec(readFileSync(join(root, 'README.md'), 'utf8'));
+  const provider = spawn(process.execPath, ['-e', script], { cwd: folder });
+  try {
+    const [line] = await once(provider.stdout, 'data');
+    const [issuer, token] = String(line).trim().split(' ');
+    assert.equal(issuer, 'http://127.0.0.1:4330');
+    assert.equal(token.split('.').length, 3);
+    assert.equal((await fetch(`${issuer}/.well-known/openid-configuration`)).status, 200);
+  } finally {
+    provider.kill();
+  }
 }
 
 async function answering(port, state) {

@@ -1,5 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { AmbiguousTokenError, isJwksError, MalformedTokenError } from '../core/errors.js';
+import type { TokenExtractorRequest } from '../options/jwks-options.js';
 import { assertSafeForExtractors, parseAuthorization } from './bearer-token.js';
 import { fieldsOf } from './fields.js';
 import { AUTHORIZATION, isAuthorization, listed, messageAuthorization, valuesIn } from './message-headers.js';
@@ -35,6 +36,17 @@ export function resolveBearerToken(request: unknown, context?: ExecutionContext)
   if (credential === undefined) return undefined;
   if (typeof credential !== 'string' && !Buffer.isBuffer(credential)) throw new MalformedTokenError();
   return tokens.length > 0 ? String(credential) || undefined : parseAuthorization(String(credential));
+}
+
+/**
+ * The token of the `Authorization` header, as `Bearer`; `null` if there is none. For a `tokenFrom`
+ * that looks elsewhere first: `(request) => request.cookies?.token ?? bearerToken(request)`.
+ *
+ * @throws MalformedTokenError or AmbiguousTokenError, which reject the request (RFC 6750).
+ * @publicApi
+ */
+export function bearerToken(request: TokenExtractorRequest): string | null {
+  return resolveBearerToken(request) ?? null;
 }
 
 /**

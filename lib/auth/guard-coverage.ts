@@ -1,7 +1,6 @@
-import { createRequire } from 'node:module';
-import type { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import { ApplicationConfig, type HttpAdapterHost, type ModulesContainer } from '@nestjs/core';
 import { JwksConfigurationError } from '../core/errors.js';
-import { JwksAuthGuard } from './jwks-auth.guard.js';
+import { handlersOf, isMarked, isOurGuard, type Handler, type Method } from './guard-marks.js';
 import { isObject } from './fields.js';
 import type { RuntimeSettings } from '../client/jwks-runtime.js';
 import { PUBLIC, ownRouteMetadataOf } from './route-metadata.js';
@@ -17,13 +16,11 @@ export interface CoverageParts {
 type Allowed = RuntimeSettings['allowUnguarded'];
 type UnguardedKind = Allowed extends ReadonlySet<infer Kind> ? Kind : never;
 
-type Method = (...args: unknown[]) => unknown;
-
-interface Handler {
-  readonly type: Method;
-  readonly name: string;
-  readonly method: Method;
-}
+/**
+ * Since version 12, which has these hooks, Nest runs global guards for gateways. Its package.json
+ * cannot be read for the version: Jest, where it makes CommonJS of us, has no `import.meta`.
+ */
+const GUARDS_GATEWAYS = 'getGlobalPreRequestHooks' in ApplicationConfig.prototype;
 
 const REMEDIES: Readonly<Record<UnguardedKind, string>> = {
   gateways: 'put @Authenticated() or @Public() on the gateway: Nest 11 runs no global guard for gateways',
@@ -76,7 +73,7 @@ function unguardedInProvider(
     return isRule && !guardsFields ? 'resolvers' : undefined;
   }
   if (has(method, 'websockets:message_mapping'))
-    return isGlobal && !isDecided(type, method) && nestVersion() < 12 ? 'gateways' : undefined;
+    return isGlobal && !isDecided(type, method) && !GUARDS_GATEWAYS ? 'gateways' : undefined;
   return isMarked(method) && !isGuardedByNest(method) ? 'providers' : undefined;
 }
 
@@ -96,19 +93,6 @@ function isDecided(type: Method, method: Method): boolean {
 
 function isPublicMethod(target: Method): boolean {
   return ownRouteMetadataOf(target) === PUBLIC;
-}
-
-/** `@Authenticated()`, or a guard of ours by `@UseGuards()`. */
-function isMarked(target: Method): boolean {
-  const metadata = ownRouteMetadataOf(target);
-  if (metadata !== undefined) return metadata !== PUBLIC;
-  const guards: unknown = Reflect.getMetadata('__guards__', target);
-  return Array.isArray(guards) && guards.some(isOurGuard);
-}
-
-function isOurGuard(guard: unknown): boolean {
-  if (guard instanceof JwksAuthGuard || guard === JwksAuthGuard) return true;
-  return typeof guard === 'function' && guard.prototype instanceof JwksAuthGuard;
 }
 
 function hasGlobalGuard(config: ApplicationConfig): boolean {
@@ -143,27 +127,8 @@ function classesOf(wrappers: Iterable<{ metatype: unknown; isNotMetatype?: boole
   return classes;
 }
 
-/** The methods of a class and those that it inherits, each name once. */
-function handlersOf(type: Method): Handler[] {
-  const found = new Map<string, Handler>();
-  for (
-    let owner = type.prototype as object;
-    owner && owner !== Object.prototype;
-    owner = Object.getPrototypeOf(owner) as object
-  )
-    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(owner)))
-      if (name !== 'constructor' && typeof value === 'function' && !found.has(name))
-        found.set(name, { type, name, method: value as Method });
-  return [...found.values()];
-}
-
 function has(target: object, key: string): boolean {
   return Reflect.hasMetadata(key, target);
-}
-
-function nestVersion(): number {
-  const { version } = createRequire(import.meta.url)('@nestjs/core/package.json') as { version: string };
-  return Number.parseInt(version, 10);
 }
 
 function unguarded({ type, name }: Handler, kind: UnguardedKind): JwksConfigurationError {

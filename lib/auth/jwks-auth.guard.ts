@@ -3,6 +3,7 @@ import { HttpAdapterHost, Reflector } from '@nestjs/core';
 import { MissingTokenError, TokenError } from '../core/errors.js';
 import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
 import { JwksService } from '../jwks.service.js';
+import { completedService } from './completed-service.js';
 import { stateOf } from './context-state.js';
 import { extractToken, resolveBearerToken } from './credentials.js';
 import { messageRequest } from './message-headers.js';
@@ -40,11 +41,15 @@ export class JwksAuthGuard implements CanActivate {
   private readonly mapClaimsError: ClaimsErrorMapper = (error, context) =>
     this.toException(this.reported(error), context);
 
+  protected readonly jwks: JwksService;
+
   constructor(
-    protected readonly jwks: JwksService,
+    jwks: JwksService,
     protected readonly reflector: Reflector,
     protected readonly adapterHost: HttpAdapterHost,
-  ) {}
+  ) {
+    this.jwks = completedService(jwks);
+  }
 
   /**
    * `true`, at once for a token that was verified before; or rejects with what the client gets: an

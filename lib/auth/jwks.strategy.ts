@@ -3,6 +3,7 @@ import { AuthGuard } from '@nestjs/passport';
 import { Strategy } from 'passport-strategy';
 import { MissingTokenError, TokenError } from '../core/errors.js';
 import { JwksService } from '../jwks.service.js';
+import { completedService } from './completed-service.js';
 import { extractToken, resolveBearerToken } from './credentials.js';
 import { offerStrategy } from './passport-name.js';
 import { errorResponseIn, patchAuthGuard, keepResponse } from './passport-refusal.js';
@@ -49,8 +50,11 @@ export class JwksStrategy extends PassportStrategy implements OnModuleInit {
   };
 
   // Not `#jwks`: Passport serves each request on an object that inherits from this one.
-  constructor(private readonly jwks: JwksService) {
+  private readonly jwks: JwksService;
+
+  constructor(jwks: JwksService) {
     super();
+    this.jwks = completedService(jwks);
   }
 
   /** Makes the strategy known to Passport, before the first request comes. */

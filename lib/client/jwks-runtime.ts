@@ -2,6 +2,7 @@ import type { Observable } from 'rxjs';
 import { systemClock, type Clock } from '../core/clock.js';
 import { JwksEvents, type JwksEvent } from '../core/events.js';
 import type { TokenExtractorRequest, UnguardedKind } from '../options/jwks-options.js';
+import type { ResolvedOpenApi } from '../options/open-api-options.js';
 import type { ResolvedMetrics } from '../options/metrics-options.js';
 import { resolveClientOptions, resolveModuleOptions, type ResolvedKeeping } from '../options/resolve-options.js';
 import type { ResolvedTrust } from '../options/resolve-trust.js';
@@ -20,6 +21,7 @@ import { TrustedIssuerFactory } from './trusted-issuer-factory.js';
 export interface RuntimeSettings {
   readonly prefetch: boolean | 'required';
   readonly metrics: ResolvedMetrics;
+  readonly openApi: ResolvedOpenApi;
   readonly allowUnguarded: ReadonlySet<UnguardedKind>;
   readonly tokenFrom: ((request: TokenExtractorRequest) => string | null) | undefined;
   readonly realm: string | undefined;
@@ -79,9 +81,9 @@ export class JwksRuntime {
 
   /** Throws a JwksConfigurationError. Nothing is fetched yet. */
   static ofModule(options: unknown, clock = systemClock): JwksRuntime {
-    const { trust, prefetch, metrics, allowUnguarded, tokenFrom, realm, warnings, ...keeping } =
+    const { trust, prefetch, metrics, openApi, allowUnguarded, tokenFrom, realm, warnings, ...keeping } =
       resolveModuleOptions(options);
-    const settings = { prefetch, metrics, allowUnguarded, tokenFrom, realm, warnings };
+    const settings = { prefetch, metrics, openApi, allowUnguarded, tokenFrom, realm, warnings };
     return new JwksRuntime(partsOf(trust, keeping, clock), settings);
   }
 
@@ -91,6 +93,7 @@ export class JwksRuntime {
     return new JwksRuntime(partsOf(trust, keeping, clock), {
       prefetch: false,
       metrics: false,
+      openApi: false,
       allowUnguarded: new Set<UnguardedKind>(),
       tokenFrom: undefined,
       realm: undefined,

@@ -30,6 +30,9 @@ export const DEFAULTS = {
   metrics: {
     dynamicIssuers: false,
   },
+  openApi: {
+    scheme: 'bearer',
+  },
   maxTokenLength: 8_192,
   allowNumericSubject: false,
   tokenCache: {

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Duration } from '../core/clock.js';
 import type { JwksCacheOptions, JwksRefetchLimitOptions } from './cache-options.js';
 import type { JwksHttpOptions } from './http-options.js';
+import type { JwksOpenApiOptions } from './open-api-options.js';
 import type { JwksMetricsOptions } from './metrics-options.js';
 import type { JwksTokenCacheOptions } from './token-cache-options.js';
 import type {
@@ -93,6 +94,13 @@ export interface JwksSharedOptions extends JwksKeepingOptions {
    * @default { dynamicIssuers: false }
    */
   metrics?: JwksMetricsOptions | false;
+  /**
+   * How routes show in the OpenAPI document of `@nestjs/swagger`: `scheme` is the name of the
+   * security scheme, as `addBearerAuth` takes it. `false` leaves the document as it is.
+   *
+   * @default { scheme: 'bearer' }
+   */
+  openApi?: JwksOpenApiOptions | false;
   /**
    * Reads the token from a request, like any extractor of `ExtractJwt` of passport-jwt; `null`
    * means that there is none. For a microservice message the request has `data` and `context`.

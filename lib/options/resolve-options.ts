@@ -4,6 +4,7 @@ import { MAX_TOKEN_LENGTH } from '../tokens/compact-jwt.js';
 import { DEFAULTS } from './defaults.js';
 import type { TokenExtractorRequest, UnguardedKind } from './jwks-options.js';
 import { resolveMetrics, type ResolvedMetrics } from './metrics-options.js';
+import { resolveOpenApi, type ResolvedOpenApi } from './open-api-options.js';
 import { OptionReader } from './option-reader.js';
 import { resolveCache, resolveRefetchLimit, type ResolvedCache, type ResolvedRefetchLimit } from './resolve-cache.js';
 import { resolveHttp, type ResolvedHttp } from './resolve-http.js';
@@ -29,6 +30,7 @@ export interface ResolvedModule extends ResolvedKeeping {
   readonly trust: ResolvedTrust;
   readonly prefetch: boolean | 'required';
   readonly metrics: ResolvedMetrics;
+  readonly openApi: ResolvedOpenApi;
   readonly allowUnguarded: ReadonlySet<UnguardedKind>;
   readonly tokenFrom: ((request: TokenExtractorRequest) => string | null) | undefined;
   readonly realm: string | undefined;
@@ -50,6 +52,7 @@ const MODULE_NAMES = [
   ...KEEPING_NAMES,
   'prefetch',
   'metrics',
+  'openApi',
   'allowUnguarded',
   'tokenFrom',
   'realm',
@@ -88,6 +91,7 @@ export function resolveModuleOptions(given: unknown): ResolvedModule {
     warnings: kind === 'list' ? unsentSecrets(options) : [],
     prefetch: readPrefetch(options, trust),
     metrics: resolveMetrics(options),
+    openApi: resolveOpenApi(options),
     allowUnguarded: new Set(options.list('allowUnguarded', isUnguardedKind, `a list of ${UNGUARDED_KINDS.join(', ')}`)),
     tokenFrom: options.method('tokenFrom', 'a function of the request that returns the token or null'),
     // RFC 9110 section 11.5: a quoted-string, which need not be escaped this way.

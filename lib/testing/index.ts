@@ -1,6 +1,10 @@
+export { actingAs } from './acting-as.js';
 export { assertKeyRingStore } from './key-ring-store-contract.js';
-export { provideTestIssuer, TestIssuerModule } from './provide-test-issuer.js';
+export { provideTestIssuer } from './provide-test-issuer.js';
+export { TestIssuerModule } from './test-issuer.module.js';
 export { TestIssuer } from './test-issuer.js';
+export type { ActingAsOptions } from './acting-as.js';
+export type { OverrideOptions } from './overridden-options.js';
 export type { RecordedRequest } from './issuer-server.js';
 export type { RotateOptions, TestSigningKey } from './key-ring.js';
 export type { SignOptions, TestClaims } from './sign-token.js';

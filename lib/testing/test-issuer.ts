@@ -1,10 +1,13 @@
+import type { DynamicModule } from '@nestjs/common';
 import type { JWK } from 'jose';
 import { parseDuration, systemClock, type Duration } from '../core/clock.js';
 import { issuerPage } from './issuer-pages.js';
 import { IssuerServer, problem, type RecordedRequest, type Reply } from './issuer-server.js';
 import { KeyRing, type RotateOptions, type TestSigningKey } from './key-ring.js';
 import { completeClaims, signToken, type SignOptions, type TestClaims } from './sign-token.js';
+import type { OverrideOptions } from './overridden-options.js';
 import type { TestIssuerOptions } from './test-issuer-options.js';
+import { testIssuerModule } from './test-issuer.module.js';
 
 /**
  * A real identity provider on loopback, as far as tests of an API need one: discovery (OpenID Connect and RFC 8414), a JWK Set with ETag,
@@ -63,6 +66,14 @@ export class TestIssuer implements AsyncDisposable {
   /** What `JwksModule.forRoot` and `new JwksClient` need in order to trust this issuer. */
   options(): { issuer: string; audience: string | false } {
     return { issuer: this.issuer, audience: this.audience ?? false };
+  }
+
+  /**
+   * A module that puts this issuer in the place of the application's own, for tests that hold the
+   * issuer themselves: `imports: [AppModule, issuer.override()]`. See `provideTestIssuer`.
+   */
+  override(options: OverrideOptions = {}): DynamicModule {
+    return testIssuerModule({ provide: TestIssuer, useFactory: () => this }, options);
   }
 
   /** The published keys with their private halves, oldest first. */

@@ -16,6 +16,7 @@ function documentedDefaults(): Map<string, string> {
     JwksHttpOptions: 'http.',
     JwksTokenCacheOptions: 'tokenCache.',
     JwksMetricsOptions: 'metrics.',
+    JwksOpenApiOptions: 'openApi.',
   };
   const tags = new Map<string, string>();
   for (const file of readdirSync(folder).filter(

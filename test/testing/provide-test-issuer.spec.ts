@@ -1,8 +1,15 @@
 import 'reflect-metadata';
-import { Controller, Get, Module, type INestApplication } from '@nestjs/common';
+import { Controller, Get, Module, Req, type DynamicModule, type INestApplication } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { describe, expect, it } from 'vitest';
-import { Authenticated, Claims, JWKS_MODULE_OPTIONS, JwksModule } from '../../lib/index.js';
+import {
+  Authenticated,
+  Claims,
+  JWKS_MODULE_OPTIONS,
+  JwksModule,
+  JwksService,
+  type JwksModuleOptions,
+} from '../../lib/index.js';
 import { provideTestIssuer, TestIssuer } from '../../lib/testing/index.js';
 
 const reachable = (issuer: TestIssuer) =>
@@ -105,5 +112,99 @@ describe('an application under test', () => {
     const app = module.createNestApplication();
     expect(await me(app, await issuer.sign({ sub: 'alice' }))).toEqual({ status: 200, body: { sub: 'alice' } });
     await app.close();
+  });
+});
+
+describe('an application whose provider is replaced', () => {
+  const rules = { validate: () => ({ id: 7 }), claims: { tenant: 'acme' }, tokenType: 'at+jwt' } as const;
+
+  async function trusting(options: JwksModuleOptions, replacement: DynamicModule) {
+    @Module({ imports: [JwksModule.forRoot(options)], controllers: [UserController] })
+    class AppModule {}
+    const module = await Test.createTestingModule({ imports: [AppModule, replacement] }).compile();
+    const app = module.createNestApplication();
+    await app.listen(0, '127.0.0.1');
+    return {
+      module,
+      async ask(token: string) {
+        const headers = { authorization: `Bearer ${token}` };
+        const response = await fetch(`${await app.getUrl()}/user`, { headers });
+        return response.ok ? response.json() : ((await response.json()) as { code: string }).code;
+      },
+      [Symbol.asyncDispose]: () => app.close(),
+    };
+  }
+
+  @Controller('user')
+  @Authenticated()
+  class UserController {
+    @Get()
+    user(@Req() request: { user: unknown }) {
+      return request.user;
+    }
+  }
+
+  it('keeps validate, claims and every other rule', async () => {
+    const options = {
+      issuer: 'https://id.example.com/',
+      audience: 'orders-api',
+      jwksUri: 'https://x.example/',
+      ...rules,
+    };
+    await using app = await trusting(options, provideTestIssuer({ audience: 'test-api' }));
+    const issuer = app.module.get(TestIssuer);
+    expect(await app.ask(await issuer.sign({ tenant: 'acme' }))).toEqual({ id: 7 });
+    expect(await app.ask(await issuer.sign({ tenant: 'other' }))).toBe('claim_invalid');
+    expect(await app.ask(await issuer.sign({ tenant: 'acme' }, { header: { typ: 'JWT' } }))).toBe('claim_invalid');
+    expect(await app.ask(await issuer.sign({ tenant: 'acme', aud: 'orders-api' }))).toBe('claim_invalid');
+    expect(
+      app.module
+        .get(JwksService, { strict: false })
+        .status()
+        .map(({ issuer: name }) => name),
+    ).toEqual([issuer.issuer]);
+  });
+
+  it('takes an issuer that the test holds', async () => {
+    await using issuer = await TestIssuer.start({ audience: 'orders-api' });
+    const options = { issuer: 'https://id.example.com/', audience: 'orders-api', ...rules };
+    await using app = await trusting(options, issuer.override());
+    expect(await app.ask(await issuer.sign({ tenant: 'acme' }))).toEqual({ id: 7 });
+  });
+
+  it('replaces one of several issuers, the one that is named', async () => {
+    const [first, second] = ['https://one.example.com', 'https://two.example.com'] as const;
+    const options = {
+      issuers: [{ issuer: first }, { issuer: second, ...rules }],
+      audience: 'orders-api',
+      prefetch: false,
+    };
+    await using issuer = await TestIssuer.start({ audience: 'orders-api' });
+    await expect(trusting(options, issuer.override())).rejects.toMatchObject({ code: 'configuration_invalid' });
+    await using app = await trusting(options, issuer.override({ inPlaceOf: second }));
+    expect(await app.ask(await issuer.sign({ tenant: 'acme' }))).toEqual({ id: 7 });
+    const trusted = app.module.get(JwksService, { strict: false }).status();
+    expect(trusted.map(({ issuer: name }) => name)).toEqual([first, issuer.issuer]);
+  });
+
+  it('is found beside a function for issuers, with the rules of the one it stands for', async () => {
+    const known = 'https://one.example.com';
+    const issuers = (issuer: string) => (issuer === known ? { issuer, audience: 'orders-api', ...rules } : undefined);
+    await using issuer = await TestIssuer.start({ audience: 'orders-api' });
+    await using app = await trusting({ issuers }, issuer.override({ inPlaceOf: known }));
+    expect(await app.ask(await issuer.sign({ tenant: 'acme' }))).toEqual({ id: 7 });
+    expect(await app.ask(await issuer.sign({ tenant: 'other' }))).toBe('claim_invalid');
+    await using plain = await trusting({ issuers }, issuer.override());
+    expect(await plain.ask(await issuer.sign())).toMatchObject({ issuer: issuer.issuer });
+    await using unknown = await trusting({ issuers }, issuer.override({ inPlaceOf: 'https://no.example.com' }));
+    expect(await unknown.ask(await issuer.sign())).toBe('issuer_untrusted');
+  });
+
+  it('leaves options alone that name the test issuer', async () => {
+    await using issuer = await TestIssuer.start({ audience: 'orders-api' });
+    const options = { ...issuer.options(), audience: 'another-api' };
+    await using app = await trusting(options, issuer.override());
+    expect(await app.ask(await issuer.sign())).toBe('claim_invalid');
+    expect(await app.ask(await issuer.sign({ aud: 'another-api' }))).toMatchObject({ issuer: issuer.issuer });
   });
 });
