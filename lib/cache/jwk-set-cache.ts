@@ -112,9 +112,11 @@ export class JwkSetCache implements KeyLookup {
 
   find(selector: KeySelector): SigningKey | Promise<SigningKey> {
     const held = this.served.current();
-    const key = held?.select(selector);
+    const key = held?.firstCandidate(selector);
     this.count(key !== undefined);
-    return key ?? this.findMissing({ kid: selector.kid, alg: selector.alg, pick: (set) => set.select(selector) }, held);
+    if (key) return key;
+    const pick = (set: JwkSet) => set.firstCandidate(selector);
+    return this.findMissing({ kid: selector.kid, alg: selector.alg, pick }, held);
   }
 
   findByKid(kid: string): SigningKey | Promise<SigningKey> {

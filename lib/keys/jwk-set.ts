@@ -19,9 +19,14 @@ export interface DroppedKey {
 export interface KeySelector {
   readonly kid?: string | undefined;
   readonly alg: string;
+  /** Thumbprints of the key's certificate (RFC 7515 sections 4.1.7 and 4.1.8), read without a `kid`. */
+  readonly x5t?: string | undefined;
+  readonly 'x5t#S256'?: string | undefined;
 }
 
 const MAX_ENTRIES = 1_000;
+/** Each forged token without a kid costs as many signature checks as there are candidates. */
+const MAX_CANDIDATES = 4;
 const REASONS_TOLD = 3;
 
 /**
@@ -86,11 +91,35 @@ export class JwkSet implements Iterable<SigningKey> {
   /**
    * The key that a token with this header was signed with. Several keys may share a kid (RFC 7517
    * section 4.5), or the header have none: then the key is the only one among them that supports
-   * the algorithm. Where there are several, none: nothing is tried out.
+   * the algorithm and whose certificate is the one that the header names. Where there are several,
+   * none.
    */
-  select({ kid, alg }: KeySelector): SigningKey | undefined {
-    const candidates = kid === undefined ? this.keys : this.byKid.get(kid);
-    return candidates && onlySupporting(candidates, alg);
+  select(selector: KeySelector): SigningKey | undefined {
+    if (selector.kid !== undefined) return onlySupporting(this.byKid.get(selector.kid) ?? [], selector.alg);
+    const candidates = this.candidates(selector);
+    return candidates.length === 1 ? candidates[0] : undefined;
+  }
+
+  /**
+   * The keys that may have signed a token with this header. With a kid, one or none. Without, those
+   * that support the algorithm, at most four: the ones whose certificate has the thumbprint that the
+   * header names, else the ones whose certificate is not known. None where there are more.
+   *
+   * @internal
+   */
+  candidates(selector: KeySelector): readonly SigningKey[] {
+    if (selector.kid !== undefined) {
+      const key = this.select(selector);
+      return key ? [key] : [];
+    }
+    const fitting = this.keys.filter((key) => key.supports(selector.alg));
+    const named = namedByThumbprint(fitting, selector);
+    return named.length <= MAX_CANDIDATES ? named : [];
+  }
+
+  /** The first of {@link JwkSet.candidates}. @internal */
+  firstCandidate(selector: KeySelector): SigningKey | undefined {
+    return selector.kid === undefined ? this.candidates(selector)[0] : this.select(selector);
   }
 
   [Symbol.iterator](): IterableIterator<SigningKey> {
@@ -142,6 +171,16 @@ function onlySupporting(candidates: readonly SigningKey[], alg: string): Signing
     found = key;
   }
   return found;
+}
+
+function namedByThumbprint(keys: readonly SigningKey[], selector: KeySelector): readonly SigningKey[] {
+  for (const name of ['x5t#S256', 'x5t'] as const) {
+    const wanted = selector[name];
+    if (wanted === undefined) continue;
+    const named = keys.filter(({ jwk }) => jwk[name] === wanted);
+    return named.length > 0 ? named : keys.filter(({ jwk }) => jwk[name] === undefined);
+  }
+  return keys;
 }
 
 function addOnce(keys: Map<string, SigningKey>, key: SigningKey): void {

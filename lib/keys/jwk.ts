@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { JWK } from 'jose';
 import { safeText } from '../core/events.js';
 import { JWK_MEMBERS, parseMaterial, type ParsedMaterial, type JwkMembers } from './key-material.js';
@@ -49,7 +50,8 @@ function parseEntry(entry: unknown): UsableJwk | UnusableJwk {
   const parsed = parseMaterial(jwk);
   if (typeof parsed === 'string') return unusable(jwk.kid, parsed);
   const misfit = algFault(jwk.alg, parsed.algs);
-  return misfit === undefined ? { ...parsed, jwk: publicJwk(jwk, parsed) } : unusable(jwk.kid, misfit);
+  if (misfit !== undefined) return unusable(jwk.kid, misfit);
+  return { ...parsed, jwk: publicJwk(jwk, parsed, thumbprintsOf(entry)) };
 }
 
 /**
@@ -134,9 +136,41 @@ function kidFault(kid: unknown): string | undefined {
   return kid.length > MAX_KID_LENGTH ? `has a "kid" longer than ${MAX_KID_LENGTH} characters` : undefined;
 }
 
-function publicJwk({ kid, use, key_ops: keyOps, alg }: JwkMembers, { material }: ParsedMaterial): Readonly<JWK> {
+type Thumbprints = Pick<JWK, 'x5t' | 'x5t#S256'>;
+
+/**
+ * Of the certificate that the key is published with, as published or from the certificate itself
+ * (RFC 7517 sections 4.7 to 4.9). They tell keys apart and prove nothing, so that SHA-1 will do, and
+ * what is malformed is as if it were absent.
+ */
+function thumbprintsOf(entry: object): Thumbprints {
+  const certificate = firstCertificate(ownMember(entry, 'x5c'));
+  const thumbprint = (name: keyof Thumbprints, hash: string, length: number) => {
+    const published = ownMember(entry, name);
+    if (typeof published === 'string' && published.length === length && /^[\w-]+$/.test(published)) return published;
+    return certificate && createHash(hash).update(certificate).digest('base64url');
+  };
+  return { x5t: thumbprint('x5t', 'sha1', 27), 'x5t#S256': thumbprint('x5t#S256', 'sha256', 43) } as Thumbprints;
+}
+
+const MAX_CERTIFICATE_LENGTH = 16_384;
+
+/** A DER sequence of the length that it says (X.690 section 8.1.3). */
+function firstCertificate(chain: unknown): Buffer | undefined {
+  const first: unknown = Array.isArray(chain) ? chain[0] : undefined;
+  if (typeof first !== 'string' || first.length > MAX_CERTIFICATE_LENGTH) return undefined;
+  const der = Buffer.from(first, 'base64');
+  const isSequence = der.length > 4 && der[0] === 0x30 && der[1] === 0x82 && der.readUInt16BE(2) === der.length - 4;
+  return isSequence ? der : undefined;
+}
+
+function publicJwk(
+  { kid, use, key_ops: keyOps, alg }: JwkMembers,
+  { material }: ParsedMaterial,
+  thumbprints: Thumbprints,
+): Readonly<JWK> {
   const { kty, ...publicKey } = material;
-  const jwk: Record<string, unknown> = { kty, kid, use, key_ops: keyOps, alg, ...publicKey };
+  const jwk: Record<string, unknown> = { kty, kid, use, key_ops: keyOps, alg, ...publicKey, ...thumbprints };
   for (const name of Object.keys(jwk)) if (jwk[name] === undefined) delete jwk[name];
   Object.freeze(keyOps);
   return Object.freeze(jwk);

@@ -46,7 +46,7 @@ export class SigningKey {
     this.jwk = jwk;
     this.#algs = algs;
     this.#material = material;
-    this.#fingerprint = JSON.stringify([jwk.kid, jwk.alg, jwk.use, material]);
+    this.#fingerprint = JSON.stringify([jwk.kid, jwk.alg, jwk.use, material, jwk.x5t, jwk['x5t#S256']]);
   }
 
   /** @internal */
@@ -56,7 +56,11 @@ export class SigningKey {
     return key;
   }
 
-  /** Two keys of the same form are one key: same kid, alg, use and public members. @internal */
+  /**
+   * Two keys of the same form are one key: same kid, alg, use, public members and certificate.
+   *
+   * @internal
+   */
   get fingerprint(): string {
     return this.#fingerprint;
   }

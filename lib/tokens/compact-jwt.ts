@@ -1,5 +1,6 @@
 import type { CompactJWSHeaderParameters } from 'jose';
 import { MalformedTokenError } from '../core/errors.js';
+import type { KeySelector } from '../keys/jwk-set.js';
 import { getOwn, parseJsonObject, deepFreeze, type JsonObject } from './json-object.js';
 
 /** The longest token that any setting allows, in characters. @internal */
@@ -12,7 +13,7 @@ export interface CompactJwt {
   /** Deeply frozen. */
   readonly header: Readonly<CompactJWSHeaderParameters>;
   /** What the header says of its key: the only part of it that has a say. */
-  readonly selector: { readonly kid: string | undefined; readonly alg: string };
+  readonly selector: KeySelector;
   /**
    * As parsed: becomes claims by `validateClaims` once the signature is verified, and must not be
    * to read before.
@@ -95,7 +96,19 @@ function parseHeader(bytes: Buffer): OpenedHeader {
   // Section 4.1.11: no extension is understood, and a JWT has no use for `b64` (RFC 7797 section
   // 7).
   if (Object.hasOwn(header, 'crit')) throw unacceptable('crit');
-  return { header: deepFreeze(header) as Readonly<CompactJWSHeaderParameters>, selector: { kid, alg } };
+  return {
+    header: deepFreeze(header) as Readonly<CompactJWSHeaderParameters>,
+    selector: kid === undefined ? { kid, alg, ...thumbprintsOf(header) } : { kid, alg },
+  };
+}
+
+/** Sections 4.1.7 and 4.1.8; what is no string names nothing. */
+function thumbprintsOf(header: JsonObject): Pick<KeySelector, 'x5t' | 'x5t#S256'> {
+  const [sha1, sha256] = [getOwn(header, 'x5t'), getOwn(header, 'x5t#S256')];
+  return {
+    ...(typeof sha1 === 'string' && { x5t: sha1 }),
+    ...(typeof sha256 === 'string' && { 'x5t#S256': sha256 }),
+  };
 }
 
 function unacceptable(parameter: 'alg' | 'kid' | 'typ' | 'crit'): MalformedTokenError {

@@ -42,7 +42,7 @@ export class TokenVerifier {
     const { selector, verified } = seen;
     const { claims, header, issuer } = verified;
     const key = this.keyFor(selector, issuer, rules);
-    if (key !== verified.key)
+    if (key !== verified.key && !this.isCandidate(selector, verified.key))
       return andThen(key, (other) => this.check({ token, jwt: { selector, claims, header, issuer } }, other, rules));
     if (rules === seen.rules) {
       validateTimestamps(claims, rules, this.clock.now());
@@ -51,6 +51,11 @@ export class TokenVerifier {
       validateClaims(claims, rules, this.clock.now());
     }
     return verified;
+  }
+
+  /** Without a kid, another key than the first may be the one. */
+  private isCandidate(selector: CompactJwt['selector'], key: SigningKey): boolean {
+    return selector.kid === undefined && this.keys.current()?.candidates(selector).includes(key) === true;
   }
 
   private keyFor(
@@ -88,8 +93,10 @@ export class TokenVerifier {
   }
 
   /**
-   * Verifies with the key that has taken the place of the one under which the signature is bad, if
-   * there is one. `fault`: what OpenSSL threw.
+   * Verifies with the other keys that may have signed the token: those of the held set, for a token
+   * without a kid, and then those of a refetched set, since issuers do put new material under an old
+   * kid. A key that stays the same keeps its object in the next set, so that another object is another
+   * key. `fault`: what OpenSSL threw.
    */
   private async retryWithRefreshedKey(
     subject: Subject,
@@ -98,33 +105,38 @@ export class TokenVerifier {
     fault?: unknown,
   ): Promise<VerifiedToken> {
     if (isJwksError(fault)) throw fault;
-    const successor = await this.successorOf(failed, subject.jwt);
-    if (!successor) throw invalidSignature(fault);
-    let isGood: boolean;
-    try {
-      isGood = await isSignatureGood(subject.token, subject.jwt.selector.alg, successor);
-    } catch (cause) {
-      throw isJwksError(cause) ? cause : invalidSignature(cause);
-    }
-    if (!isGood) throw invalidSignature(fault);
-    return this.accept(subject, successor, rules);
-  }
-
-  /**
-   * Issuers do put new material under an old kid. A key that stays the same keeps its object in the
-   * next set, so that another object is another key.
-   */
-  private async successorOf(key: SigningKey, jwt: Subject['jwt']): Promise<SigningKey | undefined> {
+    const { selector } = subject.jwt;
+    const tried = new Set([failed]);
     const held = this.keys.current();
     // Nothing is kept, so the key came from the source just now.
-    if (!held) return undefined;
-    const current = held.select(jwt.selector);
-    // The set was replaced while the signature was being verified: no further fetch is needed
-    // again.
-    if (current !== key) return current;
-    const refreshed = await this.keys.refresh({ seen: held, trigger: 'bad-signature' });
-    const next = refreshed.select(jwt.selector);
-    return next === key ? undefined : next;
+    if (!held) throw invalidSignature(fault);
+    const isCurrent = held.firstCandidate(selector) === failed;
+    let key = await this.signerAmong(held.candidates(selector), subject, tried);
+    // A set that was replaced while the signature was being verified needs no further fetch.
+    if (!key && isCurrent) {
+      const refreshed = await this.keys.refresh({ seen: held, trigger: 'bad-signature' });
+      key = await this.signerAmong(refreshed.candidates(selector), subject, tried);
+    }
+    if (!key) throw invalidSignature(fault);
+    return this.accept(subject, key, rules);
+  }
+
+  /** The first of the keys not tried yet under which the signature is good. */
+  private async signerAmong(
+    candidates: readonly SigningKey[],
+    { token, jwt }: Subject,
+    tried: Set<SigningKey>,
+  ): Promise<SigningKey | undefined> {
+    for (const key of candidates) {
+      if (tried.has(key)) continue;
+      tried.add(key);
+      try {
+        if (await isSignatureGood(token, jwt.selector.alg, key)) return key;
+      } catch (cause) {
+        throw isJwksError(cause) ? cause : invalidSignature(cause);
+      }
+    }
+    return undefined;
   }
 }
 

@@ -1,7 +1,9 @@
+import { createHash, X509Certificate } from 'node:crypto';
 import { calculateJwkThumbprint, type JWK } from 'jose';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { InvalidJwkSetError } from '../../lib/core/errors.js';
 import { JwkSet } from '../../lib/keys/jwk-set.js';
+import { testCertificates } from '../support/certificates.js';
 import { testKey } from '../support/keys.js';
 
 let rsa: JWK;
@@ -215,6 +217,57 @@ describe('JwkSet.select', () => {
 
   it('takes none of several keys that fit where the header has no kid', () => {
     expect(parse(rsa, otherRsa).select({ alg: 'RS256' })).toBeUndefined();
+  });
+
+  describe('by the thumbprint of a certificate', async () => {
+    const { server } = await testCertificates();
+    const certificate = new X509Certificate(server.cert).raw;
+    const thumbprint = (hash: string, der: Buffer) => createHash(hash).update(der).digest('base64url');
+    const x5c = [certificate.toString('base64')];
+    const [sha1, sha256] = [thumbprint('sha1', certificate), thumbprint('sha256', certificate)];
+    const stranger = thumbprint('sha256', Buffer.from('another one'));
+
+    it.each([
+      ['published as x5t', { x5t: sha1 }, { x5t: sha1 }],
+      ['published as x5t#S256', { 'x5t#S256': sha256 }, { 'x5t#S256': sha256 }],
+      ['of the certificate in x5c, as x5t', { x5c }, { x5t: sha1 }],
+      ['of the certificate in x5c, as x5t#S256', { x5c }, { 'x5t#S256': sha256 }],
+    ])('%s, among keys that fit', (_, published, header) => {
+      const set = parse(otherRsa, { ...rsa, ...published });
+      expect(set.select({ alg: 'RS256', ...header })?.kid).toBe('rsa');
+      expect(JwkSet.parse(set.toJSON()).select({ alg: 'RS256', ...header })?.kid).toBe('rsa');
+    });
+
+    it('takes a key whose certificate is not known, and none with another certificate', () => {
+      expect(parse(otherRsa, { ...rsa, x5c }).select({ alg: 'RS256', 'x5t#S256': stranger })?.kid).toBe(otherRsa.kid);
+      expect(parse({ ...rsa, x5c }).select({ alg: 'RS256', 'x5t#S256': stranger })).toBeUndefined();
+    });
+
+    it('does not matter beside a kid', () => {
+      expect(parse({ ...rsa, x5c }).select({ kid: 'rsa', alg: 'RS256', 'x5t#S256': stranger })?.kid).toBe('rsa');
+    });
+
+    it.each([
+      ['cut off', [x5c[0]!.slice(0, 400)]],
+      ['of other text', ['MII', '']],
+      ['that is no list', x5c[0]],
+      ['of numbers', [7]],
+    ])('has none of an x5c %s', (_, damaged) => {
+      expect(parse({ ...rsa, x5c: damaged, x5t: 7, 'x5t#S256': 'AA' }).get('rsa')?.jwk).toEqual(rsa);
+    });
+
+    it('is another key where a certificate was renewed', () => {
+      const previous = parse(rsa);
+      const next = parse({ ...rsa, x5c }).reusing(previous);
+      expect(next.get('rsa')?.jwk['x5t#S256']).toBe(sha256);
+    });
+  });
+
+  it('offers up to four keys to a token without kid', () => {
+    const keys = ['a', 'b', 'c', 'd', 'e'].map((kid) => ({ ...rsa, kid }));
+    expect(parse(...keys.slice(0, 4)).candidates({ alg: 'RS256' })).toHaveLength(4);
+    expect(parse(...keys).candidates({ alg: 'RS256' })).toEqual([]);
+    expect(parse(...keys).candidates({ kid: 'b', alg: 'RS256' })).toHaveLength(1);
   });
 
   it('B4, B9: never takes an empty kid for an absent one, nor a key without kid for any kid', () => {

@@ -28,7 +28,7 @@ export class StaticKeyLookup implements KeyLookup {
   }
 
   find(selector: KeySelector): SigningKey | Promise<SigningKey> {
-    return this.pick((set) => set.select(selector), selector.kid);
+    return this.pick((set) => set.firstCandidate(selector), selector.kid);
   }
 
   findByKid(kid: string): SigningKey | Promise<SigningKey> {

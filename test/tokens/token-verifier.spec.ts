@@ -75,12 +75,26 @@ describe('a good token', () => {
     expect((await verify(token, { issuer: false })).issuer).toBe(ISSUER);
   });
 
-  it('B6: needs no kid where one key alone fits, and is rejected where several do', async () => {
+  it('B6: needs no kid: each key that fits is tried, up to four', async () => {
     const nameless = await signToken(key, CLAIMS, { kid: undefined });
+    const others = await Promise.all(['a', 'b', 'c', 'd'].map((kid) => testKey('ES256', kid)));
     expect((await verifierOf(setOf(key, await testKey('RS256'))).verify(nameless)).claims).toEqual(CLAIMS);
-    await expect(verifierOf(setOf(key, await testKey('ES256', 'other'))).verify(nameless)).rejects.toBeInstanceOf(
-      SigningKeyNotFoundError,
-    );
+    const keys = new WatchedKeys(setOf(...others.slice(0, 3), key));
+    expect((await verifierOf(keys).verify(nameless)).key.kid).toBe(key.kid);
+    expect(keys.refreshes).toEqual([]);
+    await expect(verifierOf(setOf(...others, key)).verify(nameless)).rejects.toBeInstanceOf(SigningKeyNotFoundError);
+  });
+
+  it('B6: without a kid and of no key that fits causes one refetch, like any bad signature', async () => {
+    const others = await Promise.all(['a', 'b'].map((kid) => testKey('ES256', kid)));
+    const forged = await signToken(await testKey('ES256', 'mallory'), CLAIMS, { kid: undefined });
+    const keys = new WatchedKeys(setOf(...others));
+    await expect(verifierOf(keys).verify(forged)).rejects.toBeInstanceOf(InvalidSignatureError);
+    expect(keys.refreshes).toHaveLength(1);
+    const late = new WatchedKeys(setOf(...others));
+    late.next = setOf(...others, key);
+    const nameless = await signToken(key, CLAIMS, { kid: undefined });
+    expect((await verifierOf(late).verify(nameless)).key.kid).toBe(key.kid);
   });
 });
 
