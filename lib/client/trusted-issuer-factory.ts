@@ -114,7 +114,13 @@ export class TrustedIssuerFactory {
     const exchange = { timeout, headers, maxResponseSize };
     switch (member.kind) {
       case 'discovery': {
-        const settings = { ...exchange, issuer: member.issuer, allowInsecure, ttl: this.settings.cache.maxTtl };
+        const settings = {
+          ...exchange,
+          issuer: member.issuer,
+          uri: member.uri,
+          allowInsecure,
+          ttl: this.settings.cache.maxTtl,
+        };
         return new DiscoverySource(settings, transport, clock);
       }
       case 'http':
@@ -165,7 +171,7 @@ function storedAs(member: ResolvedMember): string | undefined {
     case 'http':
       return member.uri;
     case 'discovery':
-      return 'discovered';
+      return member.uri === undefined ? 'discovered' : `discovered:${member.uri}`;
     case 'static':
       return undefined;
     case 'custom':
@@ -179,7 +185,7 @@ function placeOf(member: ResolvedMember): string {
     case 'http':
       return member.uri;
     case 'discovery':
-      return `discovered:${member.issuer}`;
+      return `discovered:${JSON.stringify([member.issuer, member.uri])}`;
     case 'static':
       return `static:${createHash('sha256').update(JSON.stringify(member.document)).digest('base64url')}`;
     case 'custom':

@@ -104,7 +104,7 @@ export type JwksFailoverSource =
 
 /**
  * Where the keys of an issuer come from. With none of `jwksUri`, `jwks` and `source`, `jwks_uri` is
- * discovered from `issuer` (OpenID Connect Discovery, then RFC 8414).
+ * discovered from `discoveryUri` or `issuer` (OpenID Connect Discovery, then RFC 8414).
  *
  * @publicApi
  */
@@ -117,6 +117,15 @@ export interface JwksSourceOptions {
    * @default discovered from `issuer`
    */
   jwksUri?: string;
+  /**
+   * The URL of the issuer's metadata, where it is not at a well-known place below `issuer`, as with
+   * the user flows of Entra External ID (Azure AD B2C). The keys are at the `jwks_uri` that it names.
+   * Its `issuer`, or the `access_token_issuer` of AD FS, must be `issuer` exactly. The same rules as
+   * for `jwksUri`, which it cannot be combined with.
+   *
+   * @default the well-known places below `issuer`
+   */
+  discoveryUri?: string;
   /**
    * A static JWK Set, which needs no discovery and no network. Next to `jwksUri` or `source` it is
    * the backup, used after `failover`.

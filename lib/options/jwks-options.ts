@@ -151,6 +151,7 @@ export interface JwksMultiIssuerOptions extends JwksSharedOptions, JwksTokenOpti
   audience?: string | readonly string[] | false;
   issuer?: never;
   jwksUri?: never;
+  discoveryUri?: never;
   jwks?: never;
   source?: never;
   failover?: never;

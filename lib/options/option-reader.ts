@@ -90,9 +90,22 @@ export class OptionReader {
     return OptionReader.read(this.get(name) ?? (this.has(name) ? null : {}), `${this.nameOf(name)}.`, known);
   }
 
-  duration<T>(name: string, fallback: T, limits: { orZero?: boolean; timer?: boolean } = {}): number | T {
+  /**
+   * In milliseconds. `inSeconds`: other libraries take seconds for the option of that name, so that a
+   * small number is one of those.
+   */
+  duration<T>(
+    name: string,
+    fallback: T,
+    limits: { orZero?: boolean; timer?: boolean; inSeconds?: boolean } = {},
+  ): number | T {
     const value = this.get(name);
     if (value === undefined) return fallback;
+    if (limits.inSeconds && typeof value === 'number' && value > 0 && value < 1_000)
+      throw this.fault(
+        name,
+        `takes milliseconds: ${value} is ${value} ms; say '${value}s', or '${value}ms' if that is meant`,
+      );
     const milliseconds = parseDuration(value);
     const most = limits.timer ? LONGEST_TIMER : Number.MAX_SAFE_INTEGER;
     if (milliseconds > 0 && milliseconds <= most) return milliseconds;

@@ -13,7 +13,8 @@ import { urlFault } from './urls.js';
 
 /** One place to have keys from. @internal */
 export type ResolvedMember =
-  | { readonly kind: 'discovery'; readonly issuer: string }
+  /** `uri`: of the metadata, where it is elsewhere. */
+  | { readonly kind: 'discovery'; readonly issuer: string; readonly uri?: string | undefined }
   | { readonly kind: 'http'; readonly uri: string }
   /** `option`: where the document was given, for the message that says what is wrong with it. */
   | { readonly kind: 'static'; readonly document: unknown; readonly option: string }
@@ -40,6 +41,7 @@ export const ISSUER_NAMES: readonly (keyof JwksIssuerOptions)[] = [
   'issuer',
   'audience',
   'jwksUri',
+  'discoveryUri',
   'jwks',
   'source',
   'failover',
@@ -97,20 +99,25 @@ function readIssuer(options: OptionReader, allowInsecure: boolean): string | fal
   // A name that is compared: where the keys come from has an address of its own.
   if (!discovers) return issuer;
   const fault = urlFault(issuer, { allowInsecure });
-  if (fault) throw options.fault('issuer', `${fault}; with "jwksUri", "jwks" or "source" it may be any text`);
+  if (fault)
+    throw options.fault('issuer', `${fault}; with "jwksUri", "discoveryUri", "jwks" or "source" it may be any text`);
   if (/\/\.well-known\//.test(issuer))
-    throw options.fault('issuer', 'is the address of a document: name the issuer, which is "issuer" in that document');
+    throw options.fault(
+      'issuer',
+      'is the address of a document: name the issuer, which is "issuer" in that document; the address may be given as "discoveryUri"',
+    );
   // OpenID Connect Discovery section 2, RFC 8414 section 2.
   if (issuer.includes('?')) throw options.fault('issuer', 'takes a URL without a query, or a "jwksUri" beside it');
   return issuer;
 }
 
 function namesKeys(options: OptionReader): boolean {
-  return options.has('jwksUri') || options.has('jwks') || options.has('source');
+  return ['jwksUri', 'discoveryUri', 'jwks', 'source'].some((name) => options.has(name));
 }
 
 function readMembers(options: OptionReader, allowInsecure: boolean): ResolvedMember[] {
-  options.excludes('source', ['jwksUri'], 'a source of your own takes its place');
+  options.excludes('source', ['jwksUri', 'discoveryUri'], 'a source of your own takes its place');
+  options.excludes('discoveryUri', ['jwksUri'], 'it says where to find what "jwksUri" names');
   const further = readFailover(options, allowInsecure);
   const backup: ResolvedMember[] = options.has('jwks')
     ? [{ kind: 'static', document: options.get('jwks'), option: options.nameOf('jwks') }]
@@ -128,6 +135,10 @@ function readFirst(options: OptionReader, allowInsecure: boolean): ResolvedMembe
   if (options.has('source')) return { kind: 'custom', source: readSource(options) };
   if (options.has('jwksUri')) return { kind: 'http', uri: readUri(options, 'jwksUri', allowInsecure) };
   const issuer = options.get('issuer');
+  if (options.has('discoveryUri')) {
+    if (typeof issuer !== 'string') throw options.fault('discoveryUri', 'needs the "issuer" that the metadata is of');
+    return { kind: 'discovery', issuer, uri: readUri(options, 'discoveryUri', allowInsecure) };
+  }
   return typeof issuer === 'string' && !options.has('jwks') ? { kind: 'discovery', issuer } : undefined;
 }
 

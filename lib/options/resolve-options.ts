@@ -131,7 +131,7 @@ function resolveKeeping(options: OptionReader, kind: IssuersKind): ResolvedKeepi
   return {
     isDynamic,
     maxIssuers: options.integer('maxIssuers', DEFAULTS.maxIssuers, 1, 1_000_000),
-    issuersTtl: options.duration('issuersTtl', parseDuration(DEFAULTS.issuersTtl)),
+    issuersTtl: options.duration('issuersTtl', parseDuration(DEFAULTS.issuersTtl), { inSeconds: true }),
     cache: resolveCache(options, isDynamic),
     refetchLimit: resolveRefetchLimit(options),
     http: resolveHttp(options, kind),

@@ -11,6 +11,8 @@ import { describeUrl, statusFault, throughProxy } from './source-faults.js';
 /** @internal */
 export interface DiscoverySourceSettings extends ExchangeSettings {
   readonly issuer: string;
+  /** Where the metadata is; absent: at the well-known places of the issuer. */
+  readonly uri?: string | undefined;
   /** Take http URLs that are not on loopback, too. */
   readonly allowInsecure: boolean;
   /** Milliseconds that a discovered `jwks_uri` is trusted. */
@@ -41,8 +43,12 @@ export class DiscoverySource implements JwkSetSource {
   ) {}
 
   get name(): string {
-    const { issuer } = this.settings;
-    return this.endpoint?.name ?? describeUrl(issuer) + throughProxy(this.transport.proxyFor?.(issuer));
+    const { address } = this;
+    return this.endpoint?.name ?? describeUrl(address) + throughProxy(this.transport.proxyFor?.(address));
+  }
+
+  private get address(): string {
+    return this.settings.uri ?? this.settings.issuer;
   }
 
   load(request: LoadRequest): Promise<SourceAnswer> {
@@ -88,8 +94,8 @@ export class DiscoverySource implements JwkSetSource {
     );
     this.trustedUntil = this.clock.monotonic() + this.settings.ttl;
     if (this.endpoint?.uri === uri) return this.endpoint;
-    const { issuer, headers } = this.settings;
-    const sameOrigin = new URL(uri).origin === new URL(issuer).origin;
+    const { headers } = this.settings;
+    const sameOrigin = new URL(uri).origin === new URL(this.address).origin;
     this.endpoint = new HttpSource(
       { ...this.settings, uri, headers: sameOrigin ? headers : {} },
       this.transport,
@@ -99,11 +105,11 @@ export class DiscoverySource implements JwkSetSource {
   }
 
   private async readJwksUri(signal: AbortSignal, exchange: HttpExchange): Promise<string> {
-    const { issuer, allowInsecure } = this.settings;
-    if (!usableUrl(issuer, allowInsecure))
-      throw unusable(`The issuer ${describeUrl(issuer)} is not an https URL without credentials`);
+    const { issuer, uri, allowInsecure } = this.settings;
+    if (!usableUrl(this.address, allowInsecure))
+      throw unusable(`${uri ? '' : 'The issuer '}${describeUrl(this.address)} is not an https URL without credentials`);
     const refusals: string[] = [];
-    for (const url of discoveryUrls(issuer)) {
+    for (const url of uri ? [uri] : discoveryUrls(issuer)) {
       const answer = await exchange.get({ url, headers: {}, signal });
       if (answer.status === 200) return this.parseJwksUri(url, answer);
       const fault = statusFault(url, answer, this.clock.now());
@@ -115,15 +121,21 @@ export class DiscoverySource implements JwkSetSource {
 
   private parseJwksUri(url: string, answer: HttpAnswer): string {
     const { issuer, allowInsecure } = this.settings;
-    const { issuer: named, jwks_uri: jwksUri } = (parseJson(answer.body, url) ?? {}) as Record<string, unknown>;
+    const metadata = (parseJson(answer.body, url) ?? {}) as Record<string, unknown>;
+    const { issuer: named, jwks_uri: jwksUri } = metadata;
     if (typeof named !== 'string') throw unusable(`${describeUrl(url)} is not the discovery document of an issuer`);
     // Character by character (OpenID Connect Discovery 1.0 section 4.3, RFC 8414 section 3.3).
-    if (named !== issuer)
+    if (named !== issuer && !this.isTokenIssuer(metadata))
       throw unusable(`${describeUrl(url)} is of the issuer "${safeText(named)}", not of "${issuer}"`);
     const uri = usableUrl(jwksUri, allowInsecure);
     if (!uri)
       throw unusable(`${describeUrl(url)} has no jwks_uri with https (or http on loopback) and without credentials`);
     return uri;
+  }
+
+  /** AD FS names the issuer of its access tokens besides, at an address that an operator wrote down. */
+  private isTokenIssuer(metadata: Record<string, unknown>): boolean {
+    return this.settings.uri !== undefined && metadata['access_token_issuer'] === this.settings.issuer;
   }
 }
 

@@ -18,7 +18,15 @@ export interface Replacement {
   options(): { issuer: string; audience: string | false };
 }
 
-type OneIssuer = Partial<JwksIssuerConfig> & { discoveryUri?: string };
+const REPLACED: ReadonlySet<string> = new Set<keyof JwksIssuerConfig>([
+  'issuer',
+  'audience',
+  'jwksUri',
+  'discoveryUri',
+  'jwks',
+  'source',
+  'failover',
+]);
 
 /**
  * The options of an application with the test issuer in the place of an issuer of theirs: issuer,
@@ -63,7 +71,7 @@ function overriddenResolver(
   return { ...options, issuers, http: { ...options.http, allowPrivateAddresses: true } };
 }
 
-function replaced(given: OneIssuer, testIssuer: Replacement): object {
-  const { issuer: _, audience: __, jwksUri: _uri, jwks: _jwks, source: _source, failover: _failover, ...rules } = given;
+function replaced(given: object, testIssuer: Replacement): object {
+  const rules = Object.fromEntries(Object.entries(given).filter(([name]) => !REPLACED.has(name)));
   return { ...rules, ...testIssuer.options() };
 }

@@ -85,6 +85,11 @@ const keys: Row[] = [
   [{ jwksUri: 'ftp://id.example.com/jwks' }, 'jwksUri', /not one of "ftp:"/],
   [{ jwksUri: 'https://user:secret@id.example.com/jwks' }, 'jwksUri', /without credentials/],
   [{ jwksUri: 'https://id.example.com/jwks#' }, 'jwksUri', /without a fragment/],
+  [{ discoveryUri: 'id.example.com' }, 'discoveryUri', /takes a URL, not "id\.example\.com"/],
+  [{ discoveryUri: 'http://id.example.com/' }, 'discoveryUri', /needs allowInsecure: true/],
+  [{ discoveryUri: 'https://a.example', jwksUri: 'https://b.example' }, 'jwksUri', /can't stand beside "discoveryUri"/],
+  [{ discoveryUri: 'https://a.example', source: { load() {} } }, 'discoveryUri', /can't stand beside "source"/],
+  [{ issuer: false, discoveryUri: 'https://a.example' }, 'discoveryUri', /needs the "issuer"/],
   [{ source: {} }, 'source', /the function load/],
   [{ source: null }, 'source', /not null/],
   [{ source: { load() {} }, jwksUri: 'https://id.example.com/jwks' }, 'jwksUri', /can't stand beside "source"/],
@@ -108,6 +113,8 @@ const rules: Row[] = [
   [{ algorithms: ['es256'] }, 'algorithms', /has no "es256": known are RS256/],
   [{ algorithms: ['ES256K'] }, 'algorithms', /has no "ES256K"/],
   [{ algorithms: [256] }, 'algorithms', /names of algorithms/],
+  [{ clockTolerance: 30 }, 'clockTolerance', /30 is 30 ms; say '30s', or '30ms' if that is meant/],
+  [{ maxTokenAge: 900 }, 'maxTokenAge', /900 is 900 ms; say '900s'/],
   [{ tokenType: '' }, 'tokenType', /media type such as 'at\+jwt', or false, not an empty string/],
   [{ tokenType: 'at jwt' }, 'tokenType', /media type/],
   [{ tokenType: ['at+jwt'] }, 'tokenType', /not a list/],
@@ -489,6 +496,7 @@ describe('resolveModuleOptions, several issuers', () => {
     [{ issuers: [{ ...a, cache: { ttl: 1 } }] }, 'issuers[0].cache', /There is no option/],
     [{ issuers: [a], issuer: 'https://c.example.com' }, 'issuer', /can't stand beside "issuers"/],
     [{ issuers: [a], jwksUri: 'https://c.example.com' }, 'jwksUri', /can't stand beside "issuers"/],
+    [{ issuers: [a], discoveryUri: 'https://c.example.com' }, 'discoveryUri', /can't stand beside "issuers"/],
     [{ issuers: [a], jwks }, 'jwks', /can't stand beside "issuers"/],
     [{ issuers: [a], source: { load() {} } }, 'source', /can't stand beside "issuers"/],
     [{ issuers: [a], failover: [] }, 'failover', /can't stand beside "issuers"/],
@@ -535,7 +543,7 @@ describe('resolveModuleOptions, several issuers', () => {
 
   it('checks what the function returns as it checks a list', async () => {
     const found = new Map<string, unknown>([
-      ['a', { ...a, clockTolerance: 1 }],
+      ['a', { ...a, clockTolerance: '1ms' }],
       ['b', { ...b, audience: '' }],
       ['c', null],
     ]);

@@ -79,6 +79,40 @@ describe('the set of an issuer', () => {
     expect(paths()).toEqual([OIDC, OAUTH, '/jwks']);
   });
 
+  describe('whose metadata is elsewhere', () => {
+    const POLICY = '/tenant/policy/v2.0/.well-known/openid-configuration';
+
+    it('is found there and nowhere else', async () => {
+      const issuer = 'https://tenant.b2clogin.com/id/v2.0/';
+      server.on(POLICY, { body: metadata({ issuer }) });
+      expect(await kidsOf(discovery({ issuer, uri: server.url(POLICY) }))).toEqual([key.kid]);
+      expect(paths()).toEqual([POLICY, '/jwks']);
+    });
+
+    it('is found under the issuer of access tokens that AD FS names', async () => {
+      const issuer = 'http://adfs.example.com/adfs/services/trust';
+      server.on(POLICY, { body: metadata({ issuer: 'https://adfs.example.com/adfs', access_token_issuer: issuer }) });
+      expect(await kidsOf(discovery({ issuer, uri: server.url(POLICY) }))).toEqual([key.kid]);
+      server.on(OIDC, { body: metadata({ issuer: 'https://elsewhere.example', access_token_issuer: server.origin }) });
+      expect((await fault(discovery().load(requestWith()))).message).toContain('is of the issuer');
+    });
+
+    it('is not that of another issuer', async () => {
+      server.on(POLICY, { body: metadata({ issuer: 'https://login.example.com/{tenantid}/v2.0' }) });
+      const { message } = await fault(
+        discovery({ issuer: 'https://login.example.com/a/v2.0', uri: server.url(POLICY) }).load(requestWith()),
+      );
+      expect(message).toContain('is of the issuer "https://login.example.com/{tenantid}/v2.0"');
+    });
+
+    it('gets the headers of the issuer, and so does a jwks_uri of the same origin', async () => {
+      server.on(POLICY, { body: metadata({ issuer: 'https://id.example.com' }) });
+      const headers = { 'x-key': 'secret' };
+      await discovery({ issuer: 'https://id.example.com', uri: server.url(POLICY), headers }).load(requestWith());
+      expect(server.requests.map((request) => request.headers['x-key'])).toEqual(['secret', 'secret']);
+    });
+  });
+
   it.each(['/tenant', '/tenant/'])(
     'is looked for in the right places where the issuer has a path: %s',
     async (path) => {
