@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { ExtractJwt } from 'passport-jwt';
 import { describe, expect, it } from 'vitest';
-import { MissingTokenError, type JwksError } from '../../lib/core/errors.js';
-import { extractToken, resolveBearerToken } from '../../lib/auth/credentials.js';
+import { AmbiguousTokenError, MissingTokenError, type JwksError } from '../../lib/core/errors.js';
+import { bearerToken, extractToken, resolveBearerToken } from '../../lib/auth/credentials.js';
+import type { TokenExtractorRequest } from '../../lib/options/jwks-options.js';
 import { requestOf } from '../../lib/auth/request-context.js';
 import {
   bearer,
@@ -294,5 +295,22 @@ describe('extractToken', () => {
     const spent = process.cpuUsage(start);
     // Each of the hundred would take about 100 ms.
     expect((spent.user + spent.system) / 1000).toBeLessThan(2000);
+  });
+});
+
+describe('bearerToken', () => {
+  it('is what a tokenFrom falls back to', () => {
+    const tokenFrom = (request: TokenExtractorRequest) =>
+      (request.cookies as Record<string, string> | undefined)?.['token'] ?? bearerToken(request);
+    expect(tokenFrom({ headers: {}, cookies: { token: 'a' } })).toBe('a');
+    expect(tokenFrom({ headers: { authorization: 'Bearer b' } })).toBe('b');
+    expect(tokenFrom({ headers: { authorization: 'Basic b' } })).toBeNull();
+    expect(tokenFrom({ headers: {} })).toBeNull();
+  });
+
+  it('throws what rejects the request', async () => {
+    expect(() => bearerToken({ headers: { authorization: 'Bearer a b' } })).toThrow(AmbiguousTokenError);
+    const request = { headers: { authorization: 'Bearer a, Bearer b' } };
+    await expect(extractToken(bearerToken, request)).rejects.toBeInstanceOf(AmbiguousTokenError);
   });
 });
