@@ -1,6 +1,7 @@
 // What the other tools share: child processes, temporary folders, installs.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -42,6 +43,17 @@ export function must(command, args, options) {
 export function npm(args, options) {
   const [command, ...before] = npmCommand;
   return must(command, [...before, ...args], options);
+}
+
+/** Installs the locked packages of a folder, once for each lockfile. */
+export function installLocked(folder) {
+  const stamp = join(folder, 'node_modules', '.installed-from');
+  const lockfile = createHash('sha256')
+    .update(readFileSync(join(folder, 'package-lock.json')))
+    .digest('hex');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lockfile) return;
+  npm(['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: folder });
+  writeFileSync(stamp, lockfile);
 }
 
 /** A temporary folder that is gone when the process ends. */
