@@ -21,7 +21,7 @@ export interface JwkSetStoreSettings extends EntryOwner {
   readonly retryAfter: number;
   /** The longest entry that is read, in characters. */
   readonly maxLength: number;
-  /** Whether other processes use it. */
+  /** Whether others use it. Otherwise it keeps entries as they are. */
   readonly isShared: boolean;
 }
 
@@ -45,9 +45,11 @@ export class JwkSetStore {
   readonly counters = { storeReads: 0, storeFailures: 0 };
   private readonly key: string;
   private readonly claimant = randomUUID();
-  private readonly closing = new AbortController();
+  /** Made where calls have to be given up: an issuer of its own process' store has none. */
+  private closing: AbortController | undefined;
+  private isClosed = false;
   private readonly keyvErrors: KeyvErrors;
-  private readonly reported = new Map<string, number>();
+  private reported: Map<string, number> | undefined;
   private outstanding = 0;
   private restsUntil = Number.NEGATIVE_INFINITY;
   private hasClaim = false;
@@ -83,6 +85,7 @@ export class JwkSetStore {
   private parse(value: unknown, newerThan: number): StoreEntry | undefined {
     if (value === undefined || value === null) return undefined;
     const { settings: owner, key } = this;
+    if (!owner.isShared) return (value as StoreEntry).fetchedAt > newerThan ? (value as StoreEntry) : undefined;
     const parsed = parseEntry(value, { owner, key, maxLength: owner.maxLength, now: this.clock.now(), newerThan });
     if (!parsed || 'set' in parsed) return parsed;
     this.report('get', parsed.reason, parsed.tampered);
@@ -94,7 +97,9 @@ export class JwkSetStore {
     if (await this.read(entry.fetchedAt)) return;
     const ttl = Math.ceil(entry.staleUntil - this.clock.now());
     if (!(ttl > 0)) return;
-    await this.call('set', () => this.cache.set(this.key, serializeEntry(entry, this.settings, this.key), ttl));
+    // What no other process reads need not be text, which would be a second copy of every set.
+    const value = this.settings.isShared ? serializeEntry(entry, this.settings, this.key) : entry;
+    await this.call('set', () => this.cache.set(this.key, value, ttl));
   }
 
   /**
@@ -135,7 +140,8 @@ export class JwkSetStore {
   /** Waits for no call any more. */
   close(): void {
     void this.release();
-    this.closing.abort(new Error('The store is closed'));
+    this.isClosed = true;
+    this.closing?.abort(new Error('The store is closed'));
   }
 
   /** `undefined` where the store fails or is left alone. */
@@ -145,7 +151,10 @@ export class JwkSetStore {
     onLate?: (answer: unknown) => void,
   ): Promise<unknown> {
     const { clock, settings } = this;
-    if (this.closing.signal.aborted || clock.monotonic() < this.restsUntil) return undefined;
+    if (this.isClosed || clock.monotonic() < this.restsUntil) return undefined;
+    // Memory answers at once, and does not fail.
+    if (!settings.isShared) return work();
+    this.closing ??= new AbortController();
     if (this.outstanding >= MAX_OUTSTANDING) return undefined;
     const reason = () => new Error(`The store did not answer within ${settings.timeout} ms`);
     const errorsBefore = this.keyvErrors.count;
@@ -153,14 +162,14 @@ export class JwkSetStore {
       const limit = { clock, delay: settings.timeout, parent: this.closing.signal, reason };
       const answer = await withDeadline(limit, async (signal) => {
         const late = await this.counted(work);
-        if (signal.aborted && !this.closing.signal.aborted) onLate?.(late);
+        if (signal.aborted && !this.isClosed) onLate?.(late);
         return late;
       });
       const mayHaveFailed = operation === 'set' || answer === undefined;
       if (mayHaveFailed && this.keyvErrors.count > errorsBefore) throw this.keyvErrors.last;
       return answer;
     } catch (cause) {
-      if (this.closing.signal.aborted) return undefined;
+      if (this.isClosed) return undefined;
       this.restsUntil = clock.monotonic() + settings.retryAfter;
       this.report(operation, cause instanceof Error ? cause.message : 'The store failed');
       return undefined;
@@ -182,6 +191,7 @@ export class JwkSetStore {
   private report(operation: 'get' | 'set', reason: string, tampered = false): void {
     this.counters.storeFailures += 1;
     const now = this.clock.monotonic();
+    this.reported ??= new Map();
     const last = this.reported.get(reason);
     if (!this.events.observed || (last !== undefined && now - last < this.settings.retryAfter)) return;
     if (this.reported.size >= 10) this.reported.clear();

@@ -74,7 +74,10 @@ export class Refresher {
   answered = 0;
   private readonly attempts = new SingleFlight<JwkSet>();
   private readonly documents = new SingleFlight<unknown>();
-  private readonly closing = new AbortController();
+  /** While something is under way: an idle issuer has none, and there may be thousands. */
+  private closing: AbortController | undefined;
+  private underWay = 0;
+  private closedFor: SourceError | undefined;
   private latest: RunningAttempt | undefined;
 
   constructor(
@@ -96,9 +99,13 @@ export class Refresher {
     let onLooked = () => {};
     const looked = new Promise<void>((resolve) => (onLooked = resolve));
     const result = this.attempts.run(() => this.run(attempt, { number, startedAt, onLooked }));
+    const ended = (isGood: boolean) => {
+      if (this.latest?.number === number) this.latest = undefined;
+      return isGood;
+    };
     const settled = result.then(
-      () => true,
-      () => false,
+      () => ended(true),
+      () => ended(false),
     );
     this.latest = { number, reload: attempt.reload, startedAt, looked, result, settled };
     return this.latest;
@@ -122,13 +129,22 @@ export class Refresher {
   }
 
   close(reason: SourceError): void {
-    this.closing.abort(reason);
+    this.closedFor = reason;
+    this.closing?.abort(reason);
   }
 
-  private inTime<T>(delay: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  private async inTime<T>(delay: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const name = this.parts.source.name ?? 'the JWK Set';
     const reason = () => new JwksConnectionError(`Loading ${name} timed out after ${Math.round(delay)} ms`);
-    return withDeadline({ clock: this.parts.clock, delay, parent: this.closing.signal, reason }, work);
+    const closing = (this.closing ??= new AbortController());
+    if (this.closedFor) closing.abort(this.closedFor);
+    this.underWay += 1;
+    try {
+      return await withDeadline({ clock: this.parts.clock, delay, parent: closing.signal, reason }, work);
+    } finally {
+      this.underWay -= 1;
+      if (this.underWay === 0) this.closing = undefined;
+    }
   }
 
   private async run(attempt: Attempt, begun: AttemptStart, isRetry = false): Promise<JwkSet> {
@@ -138,7 +154,7 @@ export class Refresher {
     try {
       return await this.inTime(delay, (signal) => this.attempt(attempt, begun, signal));
     } catch (cause) {
-      if (this.closing.signal.aborted) throw this.closing.signal.reason;
+      if (this.closedFor) throw this.closedFor;
       // The process stood still: timers ran out while the source had no chance to answer.
       if (!isRetry && clock.monotonic() - startedAt > delay + STANDSTILL) return await this.run(attempt, begun, true);
       throw this.recordFailure(toSourceError(cause), attempt.trigger, begun.startedAt);

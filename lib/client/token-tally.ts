@@ -21,14 +21,15 @@ export class TokenTally {
   untimed = 0;
   /** Milliseconds of the last known token that was timed. */
   duration = 0;
-  private readonly codes = new Map<string, number>();
+  private codes: Map<string, number> | undefined;
 
   reject(code: string): void {
+    this.codes ??= new Map();
     const key = this.codes.has(code) || this.codes.size < MAX_CODES ? code : 'other';
     this.codes.set(key, (this.codes.get(key) ?? 0) + 1);
   }
 
   get rejected(): Record<string, number> {
-    return Object.fromEntries(this.codes);
+    return Object.fromEntries(this.codes ?? []);
   }
 }

@@ -42,8 +42,8 @@ export class JwkSet implements Iterable<SigningKey> {
     private readonly keys: readonly SigningKey[],
     /** Entries that cannot be used, each with its reason. */
     readonly dropped: readonly DroppedKey[],
-    private readonly byKid: ReadonlyMap<string, readonly SigningKey[]>,
-    private readonly byFingerprint: ReadonlyMap<string, SigningKey>,
+    /** Most kids are those of one key. */
+    private readonly byKid: ReadonlyMap<string, SigningKey | readonly SigningKey[]>,
   ) {
     this.size = keys.length;
   }
@@ -70,22 +70,21 @@ export class JwkSet implements Iterable<SigningKey> {
   }
 
   private static of(keys: readonly SigningKey[], dropped: readonly DroppedKey[]): JwkSet {
-    const byKid = new Map<string, SigningKey[]>();
+    const byKid = new Map<string, SigningKey | readonly SigningKey[]>();
     for (const key of keys) {
       if (key.kid === undefined) continue;
       const sameKid = byKid.get(key.kid);
-      if (sameKid) sameKid.push(key);
-      else byKid.set(key.kid, [key]);
+      byKid.set(key.kid, sameKid ? [...listed(sameKid), key] : key);
     }
-    const byFingerprint = new Map(keys.map((key) => [key.fingerprint, key]));
-    const set = new JwkSet(keys, Object.freeze(dropped), byKid, byFingerprint);
+    const set = new JwkSet(keys, Object.freeze(dropped), byKid);
     Object.freeze(set);
     return set;
   }
 
   /** The first key of this kid. */
   get(kid: string): SigningKey | undefined {
-    return this.byKid.get(kid)?.[0];
+    const found = this.byKid.get(kid);
+    return found && listed(found)[0];
   }
 
   /**
@@ -95,7 +94,11 @@ export class JwkSet implements Iterable<SigningKey> {
    * none.
    */
   select(selector: KeySelector): SigningKey | undefined {
-    if (selector.kid !== undefined) return onlySupporting(this.byKid.get(selector.kid) ?? [], selector.alg);
+    if (selector.kid !== undefined) {
+      const found = this.byKid.get(selector.kid);
+      if (found instanceof SigningKey) return found.supports(selector.alg) ? found : undefined;
+      return found && onlySupporting(found, selector.alg);
+    }
     const candidates = this.candidates(selector);
     return candidates.length === 1 ? candidates[0] : undefined;
   }
@@ -139,7 +142,8 @@ export class JwkSet implements Iterable<SigningKey> {
    * @internal
    */
   reusing(previous: JwkSet): JwkSet {
-    const keys = this.keys.map((key) => previous.byFingerprint.get(key.fingerprint) ?? key);
+    const before = new Map(previous.keys.map((key) => [key.fingerprint, key]));
+    const keys = this.keys.map((key) => before.get(key.fingerprint) ?? key);
     const isSame =
       keys.length === previous.size &&
       keys.every((key, index) => key === previous.keys[index]) &&
@@ -158,9 +162,14 @@ export class JwkSet implements Iterable<SigningKey> {
   }
 
   private idsMissingIn(other: JwkSet): string[] {
-    const missing = this.keys.filter((key) => !other.byFingerprint.has(key.fingerprint));
+    const others = new Set(other.keys.map(({ fingerprint }) => fingerprint));
+    const missing = this.keys.filter((key) => !others.has(key.fingerprint));
     return [...new Set(missing.map((key) => key.displayId))];
   }
+}
+
+function listed(keys: SigningKey | readonly SigningKey[]): readonly SigningKey[] {
+  return keys instanceof SigningKey ? [keys] : keys;
 }
 
 function onlySupporting(candidates: readonly SigningKey[], alg: string): SigningKey | undefined {

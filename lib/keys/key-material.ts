@@ -1,4 +1,5 @@
 import { createPublicKey } from 'node:crypto';
+import type { JWK } from 'jose';
 import { safeText } from '../core/events.js';
 import { ed25519PointFault, isOnCurve, P256, P384, P521, type PrimeCurve } from './curves.js';
 
@@ -15,6 +16,20 @@ export const JWK_MEMBERS = ['kty', 'use', 'key_ops', 'alg', 'kid', 'crv', 'x', '
  * @internal
  */
 export type KeyMaterial = Readonly<Record<string, string>> & { readonly kty: string };
+
+const REQUIRED: Readonly<Record<string, readonly string[]>> = {
+  RSA: ['e', 'kty', 'n'],
+  EC: ['crv', 'kty', 'x', 'y'],
+  OKP: ['crv', 'kty', 'x'],
+  AKP: ['alg', 'kty', 'pub'],
+};
+
+/** The material of a JWK that was parsed. @internal */
+export function materialOf(jwk: Readonly<JWK>): KeyMaterial {
+  const members: Readonly<Record<string, unknown>> = { ...jwk };
+  const names = REQUIRED[jwk.kty as string] ?? [];
+  return Object.fromEntries(names.map((name) => [name, members[name]])) as KeyMaterial;
+}
 
 /** @internal */
 export interface ParsedMaterial {

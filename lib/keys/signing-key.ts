@@ -4,7 +4,7 @@ import type { CryptoKey, JWK } from 'jose';
 import { importJWK } from 'jose/key/import';
 import { safeText } from '../core/events.js';
 import type { UsableJwk } from './jwk.js';
-import type { KeyMaterial } from './key-material.js';
+import { materialOf, type KeyMaterial } from './key-material.js';
 
 /**
  * A public key that can verify signatures: one usable entry of a {@link JwkSet}. A value: it never
@@ -31,22 +31,18 @@ export class SigningKey {
 
   // Truly private: the object is frozen, and what is made once is kept all the same.
   readonly #algs: ReadonlySet<string>;
-  readonly #material: KeyMaterial;
-  readonly #fingerprint: string;
-  readonly #imported = new Map<string, CryptoKey | Promise<CryptoKey>>();
+  #imported: Map<string, CryptoKey | Promise<CryptoKey>> | undefined;
   #keyObject: KeyObject | undefined;
   #pem: string | undefined;
 
-  private constructor({ jwk, algs, material }: UsableJwk) {
+  private constructor({ jwk, algs }: UsableJwk) {
     this.kid = jwk.kid;
     this.alg = jwk.alg;
-    this.kty = material.kty;
+    this.kty = jwk.kty as string;
     this.use = jwk.use;
     this.crv = jwk.crv;
     this.jwk = jwk;
     this.#algs = algs;
-    this.#material = material;
-    this.#fingerprint = JSON.stringify([jwk.kid, jwk.alg, jwk.use, material, jwk.x5t, jwk['x5t#S256']]);
   }
 
   /** @internal */
@@ -62,12 +58,13 @@ export class SigningKey {
    * @internal
    */
   get fingerprint(): string {
-    return this.#fingerprint;
+    const { kid, alg, use, x5t, 'x5t#S256': x5tS256 } = this.jwk;
+    return JSON.stringify([kid, alg, use, this.material, x5t, x5tS256]);
   }
 
   /** What events call the key: its kid, else its thumbprint (RFC 7638). @internal */
   get displayId(): string {
-    return this.kid ?? createHash('sha256').update(JSON.stringify(this.#material)).digest('base64url');
+    return this.kid ?? createHash('sha256').update(JSON.stringify(this.material)).digest('base64url');
   }
 
   /**
@@ -90,7 +87,7 @@ export class SigningKey {
 
   /** The key for `node:crypto`, made once. */
   toKeyObject(): KeyObject {
-    this.#keyObject ??= createPublicKey({ key: this.#material, format: 'jwk' });
+    this.#keyObject ??= createPublicKey({ key: this.material, format: 'jwk' });
     return this.#keyObject;
   }
 
@@ -107,13 +104,19 @@ export class SigningKey {
    * @internal
    */
   cryptoKey(alg: string): CryptoKey | Promise<CryptoKey> {
-    const kept = this.#imported.get(alg);
+    const kept = this.#imported?.get(alg);
     if (kept !== undefined) return kept;
     if (!this.supports(alg))
       return Promise.reject(new TypeError(`The key does not support "${safeText(String(alg))}"`));
-    const importing = this.#import(alg);
-    this.#imported.set(alg, importing);
+    const imported = (this.#imported ??= new Map<string, CryptoKey | Promise<CryptoKey>>());
+    const importing = this.#import(alg, imported);
+    imported.set(alg, importing);
     return importing;
+  }
+
+  /** Made when it is needed: a second copy for each of ten thousand keys would be megabytes. */
+  private get material(): KeyMaterial {
+    return materialOf(this.jwk);
   }
 
   private usualAlg(): string {
@@ -124,13 +127,13 @@ export class SigningKey {
    * From the material alone: `use`, `ext` and unusual `key_ops` mean nothing to a key that was
    * checked, and WebCrypto trips over them.
    */
-  async #import(alg: string): Promise<CryptoKey> {
+  async #import(alg: string, imported: Map<string, CryptoKey | Promise<CryptoKey>>): Promise<CryptoKey> {
     try {
-      const key = (await importJWK(this.#material, alg)) as CryptoKey;
-      this.#imported.set(alg, key);
+      const key = (await importJWK(this.material, alg)) as CryptoKey;
+      imported.set(alg, key);
       return key;
     } catch (error) {
-      this.#imported.delete(alg);
+      imported.delete(alg);
       throw error;
     }
   }

@@ -1,25 +1,31 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { StoreEntry } from '../../lib/cache/store-entry.js';
 import { memoryStore } from '../../lib/client/memory-store.js';
+import { JwkSet } from '../../lib/keys/jwk-set.js';
+import { testKey } from '../support/keys.js';
+
+const set = JwkSet.parse({ keys: [(await testKey()).jwk] });
+const entry = (fetchedAt = 0): StoreEntry => ({ set, origin: 'x', fetchedAt, freshUntil: 1, staleUntil: 2 });
 
 describe('memoryStore', () => {
-  it('keeps what it is given', async () => {
+  it('keeps the very set that it is given, and no copy', async () => {
     const store = memoryStore();
-    await store.set('a', { keys: [1] }, 60_000);
-    expect(await store.get('a')).toEqual({ keys: [1] });
+    await store.set('a', entry(), 60_000);
+    expect(((await store.get('a')) as StoreEntry).set).toBe(set);
     expect(await store.get('b')).toBeUndefined();
   });
 
   it('shares nothing with another', async () => {
-    await memoryStore().set('a', 1, 60_000);
+    await memoryStore().set('a', entry(), 60_000);
     expect(await memoryStore().get('a')).toBeUndefined();
   });
 
   it('is bounded: the entries used last stay', async () => {
     const store = memoryStore();
-    for (let index = 0; index < 2_000; index += 1) await store.set(`k${index}`, index, 60_000);
+    for (let index = 0; index < 1_000; index += 1) await store.set(`k${index}`, entry(index), 60_000);
     await store.get('k0');
-    await store.set('one more', 1, 60_000);
-    expect(await store.get('k0')).toBe(0);
+    await store.set('one more', entry(), 60_000);
+    expect(await store.get('k0')).toEqual(entry(0));
     expect(await store.get('k1')).toBeUndefined();
   });
 
@@ -27,9 +33,9 @@ describe('memoryStore', () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     onTestFinished(() => void vi.useRealTimers());
     const store = memoryStore();
-    await store.set('a', 1, 1_000);
+    await store.set('a', entry(), 1_000);
     vi.setSystemTime(Date.now() + 999);
-    expect(await store.get('a')).toBe(1);
+    expect(await store.get('a')).toEqual(entry());
     vi.setSystemTime(Date.now() + 2);
     expect(await store.get('a')).toBeUndefined();
   });
