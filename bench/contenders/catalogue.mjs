@@ -18,6 +18,7 @@ export const verifiers = [
   rival('jose', 'jose: jwtVerify + createRemoteJWKSet', { algorithms: everything }),
   rival('jsonwebtoken', 'jsonwebtoken + jwks-rsa', { algorithms: ['RS256', 'ES256'] }),
   rival('aws-jwt-verify', 'aws-jwt-verify', { algorithms: everything }),
+  rival('aws-jwt-verify-sync', 'aws-jwt-verify, verifySync', { algorithms: everything }),
   rival('fast-jwt', 'fast-jwt + get-jwks', { algorithms: ['RS256', 'ES256'] }),
   rival('fast-jwt-cached', 'fast-jwt with its cache + get-jwks', { algorithms: ['RS256', 'ES256'] }),
   rival('fast-jwt-pem', 'fast-jwt with its cache, one PEM in hand', { algorithms: everything }),
@@ -37,6 +38,7 @@ export const servers = [
   ours('nestjs-jwks', 'nestjs-jwks @Authenticated()'),
   rival('recipe', 'recipe: passport-jwt + jwks-rsa'),
   rival('jose-guard', 'a guard on jose, by hand'),
+  rival('aws-guard', 'a guard on aws-jwt-verify, by hand'),
   rival('oauth2-jwt-bearer', 'express-oauth2-jwt-bearer, no Nest', { platforms: ['express'] }),
   floor('empty-guard', 'an empty guard', { rejects: [] }),
 ];

@@ -6,7 +6,7 @@ const CONTENDERS = [
   'nestjs-jwks-uncached',
   'jose',
   'jsonwebtoken',
-  'aws-jwt-verify',
+  'aws-jwt-verify-sync',
   'fast-jwt',
   'bare-crypto',
 ];

@@ -1,4 +1,5 @@
 import { chaos } from './chaos.mjs';
+import { eventLoop } from './event-loop.mjs';
 import { expiry } from './expiry.mjs';
 import { firstSeen } from './first-seen.mjs';
 import { fleet } from './fleet.mjs';
@@ -16,6 +17,7 @@ export const measures = [
   firstSeen,
   repeated,
   nest,
+  eventLoop,
   expiry,
   growth,
   memory,

@@ -54,8 +54,12 @@ async function measure(lab, sheet, { group, running, requests }) {
     run: () => burden(child, { port, requests, seconds, ...SHAPE }),
   }));
   const samples = await interleave(contenders, lab.pick({ full: { rounds: 15, warmups: 3 }, quick: { rounds: 1 } }));
+  const floor = samples.get('empty-guard');
   for (const { contender } of running) {
     const rounds = samples.get(contender.name);
+    // What protecting the route costs; one that has no Nest is no guard on this floor.
+    if (floor && contender.kind !== 'floor' && contender.platforms === undefined)
+      rounds.forEach((round, index) => (round.added = round.requestCpu - floor[index].requestCpu));
     const bad = rounds.reduce((sum, round) => sum + round.bad, 0);
     if (bad > 0) sheet.miss(group, contender, `refused ${bad} good requests under load`);
     else

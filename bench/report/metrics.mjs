@@ -4,9 +4,11 @@ export const METRICS = {
   wall: { title: 'time', unit: 'µs', better: 'less' },
   cpu: { title: 'CPU', unit: 'µs', better: 'less', panel: 'microseconds of CPU' },
   rate: { title: 'requests', unit: '/s', better: 'more', panel: 'requests a second' },
+  added: { title: 'CPU added', unit: 'µs', better: 'less', panel: 'microseconds of CPU above an empty guard' },
   requestCpu: { title: 'CPU a request', unit: 'µs', better: 'less' },
   // Of one core: 100 and more say that it is the server that could not do more, not who asks.
   busy: { title: 'server busy', unit: '%', better: 'more' },
+  loopDelay: { title: 'event loop, 99 %', unit: 'ms', better: 'less' },
   slowest: { title: 'slowest', unit: 'ms', better: 'less', panel: 'the identity provider takes 500 ms' },
   typical: { title: 'median', unit: 'ms', better: 'less' },
   slow: { title: 'over 50 ms', unit: '%', better: 'less' },

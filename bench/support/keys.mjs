@@ -22,6 +22,13 @@ export async function signingKey(alg, kid = `${alg}-signs`) {
   return { kid, alg, jwk, private: privateKey.export({ format: 'jwk' }) };
 }
 
+/** A public key that nothing here signs with. */
+export async function publicKeyOf(alg) {
+  const make = alg === 'ES512' ? () => generate('ec', { namedCurve: 'P-521' }) : MAKE[alg];
+  const { publicKey } = await make();
+  return { ...publicKey.export({ format: 'jwk' }), kid: `${alg}-flooded`, alg, use: 'sig' };
+}
+
 /**
  * A set of `count` RSA keys, the given one in the middle. The others are random moduli: no one has
  * their private half, or ever needs it.

@@ -1,4 +1,4 @@
-import { createPrivateKey, sign } from 'node:crypto';
+import { createPrivateKey, randomBytes, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 export const AUDIENCE = 'orders-api';
@@ -44,6 +44,20 @@ export function specimens(key, stranger, issuer) {
     expired: own(claimsFor(issuer, 'expired', { iat: past - HOUR, exp: past })),
     elsewhere: own(claimsFor(issuer, 'elsewhere', { aud: 'another-api' })),
   };
+}
+
+const SIGNATURE_LENGTHS = { RS256: 256, ES256: 64, ES512: 132 };
+
+/** Tokens with a signature of nobody, each for another one of these keys. */
+export function forgedTokens(keys, issuer, count) {
+  return Array.from({ length: count }, (_, index) => {
+    const { alg, kid } = keys[index % keys.length];
+    const header = encode({ alg, kid, typ: 'at+jwt' });
+    const signature = randomBytes(SIGNATURE_LENGTHS[alg]);
+    // Within the group, so that no library sees at a glance that it is none.
+    for (let at = 0; at < signature.length; at += signature.length / 2) signature[at] = 0;
+    return `${header}.${encode(claimsFor(issuer, index))}.${signature.toString('base64url')}`;
+  });
 }
 
 /** The tokens of a file, which stay outside the heap until they are asked for. */

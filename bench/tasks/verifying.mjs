@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { TokenPool } from '../support/tokens.mjs';
 import { timed } from './stopwatch.mjs';
 
@@ -33,6 +34,21 @@ export function firstSeen({ count, within, atOnce }) {
 /** One token again and again. */
 export function repeated({ token, count, within }) {
   return paced({ tokens: Array.from({ length: count }, () => token), within, atOnce: 1 });
+}
+
+/** So many requests come in with each turn of the event loop, as a busy server has them. */
+const A_TURN = 8;
+
+/** Rejects tokens; how late the event loop was meanwhile, in milliseconds. */
+export async function flood({ tokens }) {
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  delay.enable();
+  for (let at = 0; at < tokens.length; at += A_TURN) {
+    await Promise.all(tokens.slice(at, at + A_TURN).map(accepts));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  delay.disable();
+  return { loopDelay: delay.percentile(99) / 1e6, typical: delay.percentile(50) / 1e6 };
 }
 
 async function paced({ tokens, within, atOnce }) {

@@ -19,12 +19,17 @@ const fetcher = {
     }),
 };
 
-export function verifier({ issuers, audience }) {
+export function verifier(setup) {
+  const made = jwtVerifier(setup);
+  return (token) => made.verify(token);
+}
+
+/** Its verifier, as others of this folder use it. */
+export function jwtVerifier({ issuers, audience }) {
   const trusted = issuers.map(({ issuer, jwksUri }) => ({ issuer, jwksUri, audience }));
-  const made = JwtVerifier.create(trusted.length === 1 ? trusted[0] : trusted, {
+  return JwtVerifier.create(trusted.length === 1 ? trusted[0] : trusted, {
     jwksCache: new SimpleJwksCache({ fetcher }),
   });
-  return (token) => made.verify(token);
 }
 
 /** A wait because another kid was unknown says nothing about this token. */
