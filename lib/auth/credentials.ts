@@ -39,6 +39,19 @@ export function resolveBearerToken(request: unknown, context?: ExecutionContext)
 }
 
 /**
+ * Whether a request without a bearer token has credentials of another scheme, or a token without any:
+ * the client meant to authenticate, so that it is not anonymous where that is allowed.
+ *
+ * @internal
+ */
+export function hasOtherCredentials(request: unknown, context: ExecutionContext): boolean {
+  return credentialsOf(request, context).authorization.some((value) => {
+    const text = typeof value === 'string' || Buffer.isBuffer(value) ? String(value).trim() : '';
+    return text !== '' && text.toLowerCase() !== 'bearer';
+  });
+}
+
+/**
  * The token of the `Authorization` header, as `Bearer`; `null` if there is none. For a `tokenFrom`
  * that looks elsewhere first: `(request) => request.cookies?.token ?? bearerToken(request)`.
  *

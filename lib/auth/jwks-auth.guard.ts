@@ -5,7 +5,7 @@ import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
 import { JwksService } from '../jwks.service.js';
 import { completedService } from './completed-service.js';
 import { stateOf } from './context-state.js';
-import { extractToken, resolveBearerToken } from './credentials.js';
+import { extractToken, hasOtherCredentials, resolveBearerToken } from './credentials.js';
 import { messageRequest } from './message-headers.js';
 import { toException } from './refuse.js';
 import { connectionContextOf, disconnect } from './connection.js';
@@ -198,7 +198,7 @@ export class JwksAuthGuard implements CanActivate {
     context: ExecutionContext,
   ): MaybePromise<true> {
     const token = found ?? stateOf(context).token;
-    if (token === undefined && options.optional) {
+    if (token === undefined && options.optional && !this.hasOtherCredentials(context)) {
       markGuarded(context);
       return true;
     }
@@ -235,6 +235,11 @@ export class JwksAuthGuard implements CanActivate {
     markGuarded(context);
     stateOf(context).token = token;
     return true;
+  }
+
+  /** An application that says where tokens are has other uses for the header. */
+  private hasOtherCredentials(context: ExecutionContext): boolean {
+    return !this.jwks.settings.tokenFrom && hasOtherCredentials(this.getRequest(context), context);
   }
 
   /**

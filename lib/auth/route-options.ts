@@ -30,7 +30,8 @@ export interface AuthenticatedOptions {
    */
   readonly claims?: ClaimRules;
   /**
-   * A request without a token goes on without claims; one with a bad token is refused as ever.
+   * A request without a token goes on without claims; one with a bad token is refused as ever, and so
+   * is one with credentials of another scheme (`Basic`, `DPoP`), which did not mean to be anonymous.
    *
    * @default false
    */

@@ -3,6 +3,7 @@ import type { Diagnosis } from '../core/diagnosis.js';
 import {
   InvalidClaimError,
   isJwksError,
+  SigningKeyNotFoundError,
   TokenError,
   TokenRefusedError,
   UnsupportedAlgorithmError,
@@ -97,9 +98,13 @@ export class Authenticator {
   async keyOf(token: string): Promise<SigningKey> {
     const { header, issuer } = parseCompactJwt(token, this.parts.maxTokenLength);
     const trustedIssuer = await this.parts.trusted(issuer);
-    return trustedIssuer.use(() => {
-      if (!trustedIssuer.settings.rules.algorithms.has(header.alg)) throw new UnsupportedAlgorithmError();
-      return trustedIssuer.keys.find(header);
+    return trustedIssuer.use(async () => {
+      const { keys, settings } = trustedIssuer;
+      if (!settings.rules.algorithms.has(header.alg)) throw new UnsupportedAlgorithmError();
+      const key = await keys.find(header);
+      // Only a verification can try several keys.
+      if ((keys.current()?.candidates(header).length ?? 1) > 1) throw new SigningKeyNotFoundError();
+      return key;
     });
   }
 

@@ -37,9 +37,9 @@ export interface JwksHttpOptions {
   /**
    * Headers of each request, such as an API key, or a function that returns them and is called for
    * each request. They are sent to exactly the configured URLs, and to a discovered `jwks_uri` of
-   * the same origin as the issuer. Redirects are not followed. Where several issuers are listed,
-   * only the `http.headers` of an issuer are sent; beside a function for `issuers` they are an
-   * error.
+   * the same origin as the issuer or `discoveryUri`. Redirects are not followed. Where several
+   * issuers are listed, only the `http.headers` of an issuer are sent; beside a function for
+   * `issuers` they are an error.
    *
    * @default none
    */

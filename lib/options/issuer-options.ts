@@ -30,6 +30,15 @@ export interface JwksTokenOptions {
    */
   tokenType?: string | false;
   /**
+   * `'rfc9068'`: tokens must have the profile of RFC 9068, which identity providers call "RFC 9068
+   * access tokens" or `at+jwt`: the type `at+jwt`, and the claims `iss`, `exp`, `aud`, `sub`,
+   * `client_id`, `iat` and `jti`, besides those of `requiredClaims`. It cannot be combined with
+   * `tokenType`.
+   *
+   * @default not checked
+   */
+  profile?: 'rfc9068';
+  /**
    * The tolerated clock difference when `exp`, `nbf`, `iat` and `maxTokenAge` are checked.
    * Milliseconds or `'5s'`; `0` means none.
    *

@@ -21,6 +21,7 @@ const SECURITY_OPTIONS: ReadonlySet<string> = new Set([
   'claims',
   'key',
   'maxTokenAge',
+  'profile',
   'rejectUnauthorized',
   'requiredClaims',
   'tls',

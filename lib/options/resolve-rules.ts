@@ -30,6 +30,7 @@ export const RULE_NAMES = ['algorithms', 'tokenType', 'clockTolerance', 'maxToke
 /** @internal */
 export const TOKEN_NAMES: readonly (keyof JwksTokenOptions)[] = [
   ...RULE_NAMES,
+  'profile',
   'allowNumericSubject',
   'claims',
   'validate',
@@ -55,11 +56,26 @@ const DEFAULT_OPTIONS: ResolvedTokenOptions = {
 /** What is absent is as in `defaults`. @internal */
 export function resolveTokenOptions(options: OptionReader, defaults = DEFAULT_OPTIONS): ResolvedTokenOptions {
   return {
-    rules: resolveRules(options, defaults.rules),
+    rules: withProfile(options, resolveRules(options, defaults.rules)),
     claims: readClaims(options) ?? defaults.claims,
     validate: options.method('validate', 'a function of the verified token') ?? defaults.validate,
     scopesFrom: readScopesFrom(options) ?? defaults.scopesFrom,
     allowInsecure: options.boolean('allowInsecure', defaults.allowInsecure),
+  };
+}
+
+/** RFC 9068 sections 2.1 and 2.2. */
+const RFC9068 = { tokenType: 'at+jwt', requiredClaims: ['iss', 'exp', 'aud', 'sub', 'client_id', 'iat', 'jti'] };
+
+function withProfile(options: OptionReader, rules: ResolvedRules): ResolvedRules {
+  const profile = options.text('profile', undefined, /^rfc9068$/, "'rfc9068'");
+  if (profile === undefined) return rules;
+  if (options.mentions('tokenType')) throw options.fault('tokenType', 'can\'t stand beside "profile", which says it');
+  const more = options.has('requiredClaims') ? rules.requiredClaims : [];
+  return {
+    ...rules,
+    tokenType: RFC9068.tokenType,
+    requiredClaims: [...new Set([...RFC9068.requiredClaims, ...more])],
   };
 }
 

@@ -358,6 +358,21 @@ describe.each(ADAPTERS)('the guard in front of a whole application, on %s', (_, 
     expect(reported()).toEqual(['token.verified', 'token.rejected', 'token.rejected']);
   });
 
+  it.each(['Basic dXNlcjpwYXNz', 'DPoP eyJ', 'Token abc', 'eyJhbGciOiJFUzI1NiJ9.e30.AA', 'Bearerx'])(
+    'takes nobody for anonymous on an optional route who sent other credentials: %s',
+    async (authorization) => {
+      await expect(api.call('/orders/optional', { headers: { authorization } })).resolves.toMatchObject({
+        status: 401,
+        body: { code: 'token_missing' },
+      });
+    },
+  );
+
+  it.each(['', ' ', 'Bearer', 'bearer '])('has an anonymous request in the header "%s"', async (authorization) => {
+    const answer = await api.call('/orders/optional', { headers: { authorization } });
+    expect(answer).toMatchObject({ status: 200, body: { sub: null } });
+  });
+
   it.each([
     ['all scopes', 'POST /orders', { scope: 'orders:read orders:write' }, 201],
     ['all scopes in scp', 'POST /orders', { scp: ['orders:write'] }, 201],

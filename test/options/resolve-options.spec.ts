@@ -115,6 +115,9 @@ const rules: Row[] = [
   [{ algorithms: [256] }, 'algorithms', /names of algorithms/],
   [{ clockTolerance: 30 }, 'clockTolerance', /30 is 30 ms; say '30s', or '30ms' if that is meant/],
   [{ maxTokenAge: 900 }, 'maxTokenAge', /900 is 900 ms; say '900s'/],
+  [{ profile: 'rfc9069' }, 'profile', /takes 'rfc9068', not "rfc9069"/],
+  [{ profile: undefined }, 'profile', /is undefined/],
+  [{ profile: 'rfc9068', tokenType: 'jwt' }, 'tokenType', /can't stand beside "profile"/],
   [{ tokenType: '' }, 'tokenType', /media type such as 'at\+jwt', or false, not an empty string/],
   [{ tokenType: 'at jwt' }, 'tokenType', /media type/],
   [{ tokenType: ['at+jwt'] }, 'tokenType', /not a list/],
@@ -281,6 +284,20 @@ describe('resolveModuleOptions', () => {
   it('takes false for a check that is switched off explicitly', () => {
     const off = { tokenType: false, maxTokenAge: false, cache: { integrityKey: false } } as const;
     expect(plain(resolveModuleOptions({ ...good, ...off }))).toEqual(plain(resolveModuleOptions(good)));
+  });
+
+  it('takes the profile of RFC 9068 for a type and a list of claims, with more claims if given', () => {
+    const claims = ['iss', 'exp', 'aud', 'sub', 'client_id', 'iat', 'jti'];
+    const rulesOf = (more: object) => {
+      const { trust } = resolveModuleOptions({ issuer: 'https://id.example.com/', audience: 'a', ...more });
+      return trust.kind === 'one' ? trust.issuer.rules : undefined;
+    };
+    expect(rulesOf({ profile: 'rfc9068' })).toMatchObject({ tokenType: 'at+jwt', requiredClaims: claims });
+    expect(rulesOf({ profile: 'rfc9068', requiredClaims: ['exp', 'tenant'] })?.requiredClaims).toEqual([
+      ...claims,
+      'tenant',
+    ]);
+    expect(rulesOf({})).toMatchObject({ tokenType: undefined, requiredClaims: ['exp'] });
   });
 
   it('reads nothing from a polluted prototype', () => {
