@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { TokenRules } from './claims.js';
 import type { CompactJwt } from './compact-jwt.js';
+import type { JsonObject } from './json-object.js';
 import type { VerifiedToken } from './verified-token.js';
 
 /** @internal */
@@ -113,6 +114,6 @@ function sizeOf(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 16;
   let size = 80;
   if (Array.isArray(value)) for (const element of value) size += 8 + sizeOf(element);
-  else for (const [name, member] of Object.entries(value)) size += 40 + name.length * 2 + sizeOf(member);
+  else for (const name of Object.keys(value)) size += 40 + name.length * 2 + sizeOf((value as JsonObject)[name]);
   return size;
 }
