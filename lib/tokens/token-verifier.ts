@@ -2,6 +2,7 @@ import type { KeyLookup } from '../cache/key-lookup.js';
 import type { Clock } from '../core/clock.js';
 import { InvalidSignatureError, isJwksError, UnsupportedAlgorithmError } from '../core/errors.js';
 import { andThen, isPromise, type MaybePromise } from '../core/maybe-promise.js';
+import type { JwkSet } from '../keys/jwk-set.js';
 import type { SigningKey } from '../keys/signing-key.js';
 import { validateClaims, validateIssuer, validateTimestamps, validateType, type TokenRules } from './claims.js';
 import type { CompactJwt } from './compact-jwt.js';
@@ -20,6 +21,9 @@ interface Subject {
  * @internal
  */
 export class TokenVerifier {
+  /** Tokens that another key than the first candidate had signed, with the set that they were tried in. */
+  private readonly triedIn = new WeakMap<VerifiedToken, JwkSet>();
+
   constructor(
     private readonly keys: KeyLookup,
     private readonly clock: Clock,
@@ -42,7 +46,7 @@ export class TokenVerifier {
     const { selector, verified } = seen;
     const { claims, header, issuer } = verified;
     const key = this.keyFor(selector, issuer, rules);
-    if (key !== verified.key && !this.isCandidate(selector, verified.key))
+    if (key !== verified.key && !this.isStillSigner(verified))
       return andThen(key, (other) => this.check({ token, jwt: { selector, claims, header, issuer } }, other, rules));
     if (rules === seen.rules) {
       validateTimestamps(claims, rules, this.clock.now());
@@ -53,9 +57,10 @@ export class TokenVerifier {
     return verified;
   }
 
-  /** Without a kid, another key than the first may be the one. */
-  private isCandidate(selector: CompactJwt['selector'], key: SigningKey): boolean {
-    return selector.kid === undefined && this.keys.current()?.candidates(selector).includes(key) === true;
+  /** Whether the key of a token without a kid was found by trying the keys of the very set that is held. */
+  private isStillSigner(verified: VerifiedToken): boolean {
+    const set = this.triedIn.get(verified);
+    return set !== undefined && set === this.keys.current();
   }
 
   private keyFor(
@@ -111,14 +116,17 @@ export class TokenVerifier {
     // Nothing is kept, so the key came from the source just now.
     if (!held) throw invalidSignature(fault);
     const isCurrent = held.firstCandidate(selector) === failed;
-    let key = await this.signerAmong(held.candidates(selector), subject, tried);
+    let set = held;
+    let key = await this.signerAmong(set.candidates(selector), subject, tried);
     // A set that was replaced while the signature was being verified needs no further fetch.
     if (!key && isCurrent) {
-      const refreshed = await this.keys.refresh({ seen: held, trigger: 'bad-signature' });
-      key = await this.signerAmong(refreshed.candidates(selector), subject, tried);
+      set = await this.keys.refresh({ seen: held, trigger: 'bad-signature' });
+      key = await this.signerAmong(set.candidates(selector), subject, tried);
     }
     if (!key) throw invalidSignature(fault);
-    return this.accept(subject, key, rules);
+    const verified = this.accept(subject, key, rules);
+    if (selector.kid === undefined) this.triedIn.set(verified, set);
+    return verified;
   }
 
   /** The first of the keys not tried yet under which the signature is good. */
