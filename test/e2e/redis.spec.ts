@@ -50,16 +50,22 @@ describe.runIf(redisAvailable()).concurrent('Redis as the shared store', { timeo
     const member = await scene.fill(RESTLESS);
     const token = await scene.issuer.sign();
     const traffic = Traffic.start(() => member.verify(token));
+    const isReported = () => !reported || member.storeFaults.some(({ reason }) => reported.test(reason));
     await strike(scene);
     await traffic.during(1_000);
+    // A busy machine may be slower than the store is given time: then it rests, and nothing else shows.
+    for (let again = 0; again < 2 && what.startsWith('holds') && !isReported(); again += 1) {
+      await traffic.during(REST);
+      await strike(scene);
+      await traffic.during(1_000);
+    }
     await traffic.stop();
     figures(`Redis ${what}`, { answered: traffic.answered, slowest: traffic.slowest });
     expect(traffic.failures).toEqual([]);
     expect(traffic.answered).toBeGreaterThan(1);
     expect(traffic.slowest).toBeLessThan(LIMIT + SLACK);
     expect(member.counters).toMatchObject({ failures: 0 });
-    if (reported)
-      expect(member.storeFaults.map(({ reason }) => reason)).toContainEqual(expect.stringMatching(reported));
+    expect(isReported(), JSON.stringify(member.storeFaults)).toBe(true);
   });
 
   it('is left alone for 5 s after it hung, and asked again then', async () => {
