@@ -9,7 +9,7 @@ const lib = (path: string) => fileURLToPath(new URL(`./lib/${path}`, import.meta
  * time.
  */
 const IN_A_PROCESS_OF_THEIR_OWN = [
-  'test/auth/message-refusal.spec.ts',
+  'test/auth/response/message-refusal.spec.ts',
   'test/client/token-cache.spec.ts',
   'test/e2e/http-surface.spec.ts',
   'test/e2e/rotation-outage-flood.spec.ts',

@@ -1,8 +1,8 @@
-export { bearerToken } from './auth/credentials.js';
+export { bearerToken } from './auth/request/credentials.js';
 export { AccessToken, Authenticated, authenticationOf, Claims, Public } from './auth/decorators.js';
 export { JwksAuthGuard } from './auth/jwks-auth.guard.js';
-export { JwksStrategy } from './auth/jwks.strategy.js';
-export { withUpgradeRequest } from './auth/upgrade-request.js';
+export { JwksStrategy } from './auth/passport/jwks.strategy.js';
+export { withUpgradeRequest } from './auth/request/upgrade-request.js';
 export { JwksClient } from './client/jwks-client.js';
 export {
   AccessDeniedError,

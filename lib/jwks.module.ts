@@ -10,7 +10,7 @@ import {
 import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { assertRulesAreGuarded } from './auth/guard-coverage.js';
 import { JwksAuthGuard } from './auth/jwks-auth.guard.js';
-import { JwksStrategy } from './auth/jwks.strategy.js';
+import { JwksStrategy } from './auth/passport/jwks.strategy.js';
 import { describeRoutes } from './auth/open-api.js';
 import { JwksModuleChecks } from './auth/module-checks.js';
 import { JwksRuntime } from './client/jwks-runtime.js';

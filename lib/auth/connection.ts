@@ -1,6 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { fieldsOf } from './fields.js';
-import { errorResponseOf } from './refusal.js';
+import { errorResponseOf } from './response/refusal.js';
 
 /** RFC 6455 section 7.4.1, and the registry of IANA: policy violation, try again later. */
 const CLOSE = { rejected: 1008, unavailable: 1013 };

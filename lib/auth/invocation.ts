@@ -1,7 +1,7 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { isObject, fieldsOf } from './fields.js';
 import { isPublic } from './route-metadata.js';
-import { knownOf, requestStateOf } from './request-state.js';
+import { knownOf, requestStateOf } from './request/request-state.js';
 import type { AttachedAuthentication } from './verification.js';
 
 /**

@@ -9,8 +9,8 @@ import { ModulesContainer } from '@nestjs/core';
 import { AuthGuard, AuthModuleOptions } from '@nestjs/passport';
 import { JwksConfigurationError } from '../core/errors.js';
 import { JwksService } from '../jwks.service.js';
-import { JwksStrategy } from './jwks.strategy.js';
-import { takeStrategyName } from './passport-name.js';
+import { JwksStrategy } from './passport/jwks.strategy.js';
+import { takeStrategyName } from './passport/passport-name.js';
 
 type NestModule = ModulesContainer extends Map<string, infer Module> ? Module : never;
 

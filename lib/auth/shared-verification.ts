@@ -2,7 +2,7 @@ import type { MaybePromise } from '../core/maybe-promise.js';
 import type { JwksService } from '../jwks.service.js';
 import { verifyOptionsOf, type AuthenticatedOptions } from './route-options.js';
 import type { Authentication } from './verification.js';
-import { requestStateOf } from './request-state.js';
+import { requestStateOf } from './request/request-state.js';
 
 /**
  * Verifies a token once for each `scope` (a request, or one message of a WebSocket), for several

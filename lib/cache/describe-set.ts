@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.js';
 import type { LastFault } from './failure-backoff.js';
-import { momentOf, type CachedJwkSet } from './held-set.js';
+import { momentOf, type CachedJwkSet } from './current-jwk-set.js';
 import type { JwkSetCounters, KeyLookupStatus } from './key-lookup.js';
 import { wallTimes, type JwkSetState } from './lifetime.js';
 

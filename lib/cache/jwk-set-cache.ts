@@ -6,14 +6,14 @@ import type { SigningKey } from '../keys/signing-key.js';
 import type { JwkSetSource } from '../sources/jwk-set-source.js';
 import { describeSet } from './describe-set.js';
 import { FailureBackoff } from './failure-backoff.js';
-import { StoreCoordinator } from './fleet.js';
-import { CurrentJwkSet, type CachedJwkSet } from './held-set.js';
+import { StoreCoordinator } from './store-coordinator.js';
+import { CurrentJwkSet, type CachedJwkSet } from './current-jwk-set.js';
 import type { JwkSetStore } from './jwk-set-store.js';
-import { StaleWhileRevalidate } from './kept-set.js';
+import { StaleWhileRevalidate } from './stale-while-revalidate.js';
 import type { KeyLookup, KeyLookupStatus, RefreshRequest } from './key-lookup.js';
 import type { LifetimePolicy } from './lifetime.js';
 import { RefetchBudget, type RefetchBudgetSettings } from './refetch-budget.js';
-import { MissingKeyRefresh } from './refetcher.js';
+import { MissingKeyRefresh } from './missing-key-refresh.js';
 import { Refresher } from './refresher.js';
 import { SetReporter } from './set-events.js';
 

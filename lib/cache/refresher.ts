@@ -5,8 +5,8 @@ import { SingleFlight } from '../core/single-flight.js';
 import { JwkSet } from '../keys/jwk-set.js';
 import type { JwkSetSource, SourceAnswer } from '../sources/jwk-set-source.js';
 import type { FailureBackoff } from './failure-backoff.js';
-import type { StoreCoordinator } from './fleet.js';
-import { momentOf, type CachedJwkSet, type CurrentJwkSet } from './held-set.js';
+import type { StoreCoordinator } from './store-coordinator.js';
+import { momentOf, type CachedJwkSet, type CurrentJwkSet } from './current-jwk-set.js';
 import { lifetimeOf, type LifetimePolicy } from './lifetime.js';
 import type { SetReporter } from './set-events.js';
 

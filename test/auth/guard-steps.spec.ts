@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { Authenticated } from '../../lib/auth/decorators.js';
 import { JwksAuthGuard } from '../../lib/auth/jwks-auth.guard.js';
 import { attachedOf, bindToRequest } from '../../lib/auth/invocation.js';
-import { attachTo } from '../../lib/auth/request-context.js';
+import { attachTo } from '../../lib/auth/request/request-context.js';
 import type { AuthenticatedOptions } from '../../lib/auth/route-options.js';
 import type { Authentication } from '../../lib/auth/verification.js';
 import { TokenExpiredError } from '../../lib/core/errors.js';

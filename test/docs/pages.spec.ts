@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { errorResponseOf } from '../../lib/auth/refusal.js';
+import { errorResponseOf } from '../../lib/auth/response/refusal.js';
 import * as errors from '../../lib/core/errors.js';
 import { readText } from '../support/source-files.js';
 import { anchorsOf, pages, tableOf, withoutCode } from './pages.js';

@@ -67,7 +67,7 @@ describe.runIf(redisAvailable())(`A fleet of ${SIZE} processes on one Redis`, { 
   it('fetches at most 1.5 times in the life of a set, all together', async () => {
     let seen = await watched();
     // What else the machine does may disturb one time, not each: the bar itself stays, and in exact
-    // time test/cache/fleet.spec.ts holds it.
+    // time test/cache/store-coordinator.spec.ts holds it.
     for (let again = 0; again < 2 && seen.fetches > seen.most; again += 1) seen = await watched();
     expect(seen.fetches).toBeLessThanOrEqual(seen.most);
   });

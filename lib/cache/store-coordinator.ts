@@ -1,6 +1,6 @@
 import { wait, type Clock } from '../core/clock.js';
 import type { JwkSet } from '../keys/jwk-set.js';
-import { momentOf, type CurrentJwkSet } from './held-set.js';
+import { momentOf, type CurrentJwkSet } from './current-jwk-set.js';
 import type { JwkSetStore } from './jwk-set-store.js';
 import { restoredLifetime, wallTimes, type LifetimePolicy } from './lifetime.js';
 import type { StoreEntry } from './store-entry.js';

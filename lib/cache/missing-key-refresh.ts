@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.js';
 import type { RefreshCause } from '../core/events.js';
 import type { JwkSet } from '../keys/jwk-set.js';
 import type { FailureBackoff } from './failure-backoff.js';
-import type { CurrentJwkSet } from './held-set.js';
+import type { CurrentJwkSet } from './current-jwk-set.js';
 import type { RefetchBudget } from './refetch-budget.js';
 import type { RunningAttempt, Refresher } from './refresher.js';
 import type { SetReporter } from './set-events.js';

@@ -1,9 +1,9 @@
 import { IncomingMessage } from 'node:http';
-import type { MaybePromise } from '../core/maybe-promise.js';
-import { privateSlot } from '../core/private-slot.js';
-import type { JwksService } from '../jwks.service.js';
-import type { AuthenticatedOptions } from './route-options.js';
-import type { AttachedAuthentication, Authentication } from './verification.js';
+import type { MaybePromise } from '../../core/maybe-promise.js';
+import { privateSlot } from '../../core/private-slot.js';
+import type { JwksService } from '../../jwks.service.js';
+import type { AuthenticatedOptions } from '../route-options.js';
+import type { AttachedAuthentication, Authentication } from '../verification.js';
 
 /** The verifications of one request, the last one first. @internal */
 export interface SharedAuthentication {

@@ -1,7 +1,7 @@
 import { IntrinsicException, type ExecutionContext } from '@nestjs/common';
-import { optionalPeer } from '../core/optional-peer.js';
+import { optionalPeer } from '../../core/optional-peer.js';
 import type { ErrorResponse } from './refusal.js';
-import { fieldsOf } from './fields.js';
+import { fieldsOf } from '../fields.js';
 
 /** gRPC's own figures: UNAUTHENTICATED, PERMISSION_DENIED, UNAVAILABLE, INVALID_ARGUMENT. */
 const GRPC_STATUS = { 400: 3, 401: 16, 403: 7, 503: 14 } as const;

@@ -1,8 +1,8 @@
 import { ForbiddenException, ServiceUnavailableException, UnauthorizedException } from '@nestjs/common';
 import { describe, expect, it } from 'vitest';
-import { graphqlExceptionOf } from '../../lib/auth/graphql-refusal.js';
-import { errorResponseOf } from '../../lib/auth/refusal.js';
-import { JwksConnectionError, TokenExpiredError, TokenRefusedError } from '../../lib/core/errors.js';
+import { graphqlExceptionOf } from '../../../lib/auth/response/graphql-refusal.js';
+import { errorResponseOf } from '../../../lib/auth/response/refusal.js';
+import { JwksConnectionError, TokenExpiredError, TokenRefusedError } from '../../../lib/core/errors.js';
 
 const exceptionOf = (error: Error) => graphqlExceptionOf(errorResponseOf(error)!, error);
 

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { ExtractJwt } from 'passport-jwt';
 import { describe, expect, it } from 'vitest';
-import { AmbiguousTokenError, MissingTokenError, type JwksError } from '../../lib/core/errors.js';
-import { bearerToken, extractToken, resolveBearerToken } from '../../lib/auth/credentials.js';
-import type { TokenExtractorRequest } from '../../lib/options/jwks-options.js';
-import { requestOf } from '../../lib/auth/request-context.js';
+import { AmbiguousTokenError, MissingTokenError, type JwksError } from '../../../lib/core/errors.js';
+import { bearerToken, extractToken, resolveBearerToken } from '../../../lib/auth/request/credentials.js';
+import type { TokenExtractorRequest } from '../../../lib/options/jwks-options.js';
+import { requestOf } from '../../../lib/auth/request/request-context.js';
 import {
   bearer,
   contextOf,
@@ -15,7 +15,7 @@ import {
   natsContext,
   rabbitContext,
   tcpContext,
-} from './support/contexts.js';
+} from '../support/contexts.js';
 
 const MALFORMED = expect.objectContaining({ code: 'token_malformed' });
 const AMBIGUOUS = expect.objectContaining({ code: 'invalid_request' });

@@ -1,5 +1,5 @@
-import { AmbiguousTokenError } from '../core/errors.js';
-import { fieldsOf } from './fields.js';
+import { AmbiguousTokenError } from '../../core/errors.js';
+import { fieldsOf } from '../fields.js';
 
 /** @internal */
 export const AUTHORIZATION = 'authorization';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { attachTargetOf, attachTo, sharingKeyOf } from '../../lib/auth/request-context.js';
-import type { Authentication } from '../../lib/auth/verification.js';
-import { contextOf, httpRequest, natsContext, nodeRequest } from './support/contexts.js';
+import { attachTargetOf, attachTo, sharingKeyOf } from '../../../lib/auth/request/request-context.js';
+import type { Authentication } from '../../../lib/auth/verification.js';
+import { contextOf, httpRequest, natsContext, nodeRequest } from '../support/contexts.js';
 
 const authentication = { accessToken: 'abc', token: { claims: {} }, user: { id: 1 } } as unknown as Authentication;
 

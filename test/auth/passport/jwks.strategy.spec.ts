@@ -1,18 +1,18 @@
 import { ForbiddenException, HttpException, Injectable, type ExecutionContext } from '@nestjs/common';
 import { AuthGuard } from '@nestjs/passport';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { JwksStrategy } from '../../lib/auth/jwks.strategy.js';
-import { attachedOf } from '../../lib/auth/invocation.js';
+import { JwksStrategy } from '../../../lib/auth/passport/jwks.strategy.js';
+import { attachedOf } from '../../../lib/auth/invocation.js';
 import {
   InvalidClaimError,
   JwksConnectionError,
   TokenExpiredError,
   TokenRefusedError,
   type TokenError,
-} from '../../lib/core/errors.js';
-import { settle } from '../support/manual-clock.js';
-import { bearer, contextOf, httpRequest } from './support/contexts.js';
-import { FakeJwks } from './support/fake-jwks.js';
+} from '../../../lib/core/errors.js';
+import { settle } from '../../support/manual-clock.js';
+import { bearer, contextOf, httpRequest } from '../support/contexts.js';
+import { FakeJwks } from '../support/fake-jwks.js';
 
 type Told = [action: string, ...args: unknown[]];
 

@@ -1,17 +1,17 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { AuthGuard } from '@nestjs/passport';
 import { Strategy } from 'passport-strategy';
-import { MissingTokenError, TokenError } from '../core/errors.js';
-import { JwksService } from '../jwks.service.js';
-import { completedService } from './completed-service.js';
-import { extractToken, resolveBearerToken } from './credentials.js';
+import { MissingTokenError, TokenError } from '../../core/errors.js';
+import { JwksService } from '../../jwks.service.js';
+import { completedService } from '../completed-service.js';
+import { extractToken, resolveBearerToken } from '../request/credentials.js';
 import { offerStrategy } from './passport-name.js';
 import { errorResponseIn, patchAuthGuard, keepResponse } from './passport-refusal.js';
-import { httpExceptionOf, ownAnswer, errorResponseOf } from './refusal.js';
-import { bindToRequest } from './invocation.js';
-import { attachTo } from './request-context.js';
-import type { ClaimsErrorMapper, Authentication } from './verification.js';
-import { verifyToken } from './shared-verification.js';
+import { httpExceptionOf, ownAnswer, errorResponseOf } from '../response/refusal.js';
+import { bindToRequest } from '../invocation.js';
+import { attachTo } from '../request/request-context.js';
+import type { ClaimsErrorMapper, Authentication } from '../verification.js';
+import { verifyToken } from '../shared-verification.js';
 
 /** What Passport puts on the copy of a strategy that serves one request. @publicApi */
 export interface PassportActions {

@@ -18,8 +18,8 @@ import {
   TokenRefusedError,
   UnsupportedAlgorithmError,
   UntrustedIssuerError,
-} from '../../lib/core/errors.js';
-import { httpExceptionOf, ownAnswer, errorResponseOf } from '../../lib/auth/refusal.js';
+} from '../../../lib/core/errors.js';
+import { httpExceptionOf, ownAnswer, errorResponseOf } from '../../../lib/auth/response/refusal.js';
 
 const invalid = [
   new MalformedTokenError(),

@@ -1,4 +1,4 @@
-import { AmbiguousTokenError, MalformedTokenError } from '../core/errors.js';
+import { AmbiguousTokenError, MalformedTokenError } from '../../core/errors.js';
 
 const SCHEME = 'bearer';
 const SPACE = 0x20;

@@ -1,8 +1,8 @@
 import type { ExecutionContext } from '@nestjs/common';
-import { AmbiguousTokenError, isJwksError, MalformedTokenError } from '../core/errors.js';
-import type { TokenExtractorRequest } from '../options/jwks-options.js';
+import { AmbiguousTokenError, isJwksError, MalformedTokenError } from '../../core/errors.js';
+import type { TokenExtractorRequest } from '../../options/jwks-options.js';
 import { assertSafeForExtractors, parseAuthorization } from './bearer-token.js';
-import { fieldsOf } from './fields.js';
+import { fieldsOf } from '../fields.js';
 import { AUTHORIZATION, isAuthorization, listed, messageAuthorization, valuesIn } from './message-headers.js';
 import { connectionParams } from './request-context.js';
 

@@ -1,10 +1,10 @@
 import { HttpException, type ExecutionContext, type Type } from '@nestjs/common';
 import type { IAuthGuard } from '@nestjs/passport';
-import { graphqlExceptionOf } from './graphql-refusal.js';
-import { httpExceptionOf, type ErrorResponse } from './refusal.js';
-import { fieldsOf, isObject } from './fields.js';
-import { bindToInvocation } from './invocation.js';
-import { knownOf } from './request-state.js';
+import { graphqlExceptionOf } from '../response/graphql-refusal.js';
+import { httpExceptionOf, type ErrorResponse } from '../response/refusal.js';
+import { fieldsOf, isObject } from '../fields.js';
+import { bindToInvocation } from '../invocation.js';
+import { knownOf } from '../request/request-state.js';
 
 interface KeptResponse {
   readonly response: ErrorResponse;

@@ -1,4 +1,4 @@
-import { isObject } from './fields.js';
+import { isObject } from '../fields.js';
 
 type ConnectHandler = (client: unknown, ...rest: readonly unknown[]) => unknown;
 

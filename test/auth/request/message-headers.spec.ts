@@ -1,6 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { isAuthorization, listed, messageAuthorization, messageRequest } from '../../lib/auth/message-headers.js';
-import { grpcMetadata, kafkaContext, mqttContext, natsContext, rabbitContext, tcpContext } from './support/contexts.js';
+import {
+  isAuthorization,
+  listed,
+  messageAuthorization,
+  messageRequest,
+} from '../../../lib/auth/request/message-headers.js';
+import {
+  grpcMetadata,
+  kafkaContext,
+  mqttContext,
+  natsContext,
+  rabbitContext,
+  tcpContext,
+} from '../support/contexts.js';
 
 describe('messageAuthorization', () => {
   it.each<[string, unknown, unknown[]]>([

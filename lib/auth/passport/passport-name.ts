@@ -1,6 +1,6 @@
 import passport from 'passport';
-import { JwksConfigurationError } from '../core/errors.js';
-import type { JwksService } from '../jwks.service.js';
+import { JwksConfigurationError } from '../../core/errors.js';
+import type { JwksService } from '../../jwks.service.js';
 
 /** A strategy and the service that it asks. @internal */
 export interface StrategyHolder {

@@ -1,10 +1,10 @@
 import { ForbiddenException, UnauthorizedException, type ExecutionContext, type HttpException } from '@nestjs/common';
 import type { IAuthGuard } from '@nestjs/passport';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { errorResponseIn, patchAuthGuard, keepResponse } from '../../lib/auth/passport-refusal.js';
-import { httpExceptionOf, errorResponseOf } from '../../lib/auth/refusal.js';
-import { AmbiguousTokenError, JwksConnectionError, TokenExpiredError } from '../../lib/core/errors.js';
-import { contextOf, httpRequest } from './support/contexts.js';
+import { errorResponseIn, patchAuthGuard, keepResponse } from '../../../lib/auth/passport/passport-refusal.js';
+import { httpExceptionOf, errorResponseOf } from '../../../lib/auth/response/refusal.js';
+import { AmbiguousTokenError, JwksConnectionError, TokenExpiredError } from '../../../lib/core/errors.js';
+import { contextOf, httpRequest } from '../support/contexts.js';
 
 /**
  * What `AuthGuard(name)` makes: a class that throws what `handleRequest` throws, and finds the

@@ -5,7 +5,7 @@ import {
   ServiceUnavailableException,
   UnauthorizedException,
 } from '@nestjs/common';
-import { isJwksError, type AnyJwksError, type InsufficientScopeError, type JwksErrorCode } from '../core/errors.js';
+import { isJwksError, type AnyJwksError, type InsufficientScopeError, type JwksErrorCode } from '../../core/errors.js';
 
 interface Fault {
   readonly status: 400 | 401 | 403 | 503;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { upgradeRequestOf, withUpgradeRequest } from '../../lib/auth/upgrade-request.js';
+import { upgradeRequestOf, withUpgradeRequest } from '../../../lib/auth/request/upgrade-request.js';
 
 type Handler = (this: void, client: unknown, ...rest: unknown[]) => unknown;
 

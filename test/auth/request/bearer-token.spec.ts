@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { JwksError } from '../../lib/core/errors.js';
-import { assertSafeForExtractors, parseAuthorization } from '../../lib/auth/bearer-token.js';
-import { parseToken } from '../tokens/verification.js';
+import type { JwksError } from '../../../lib/core/errors.js';
+import { assertSafeForExtractors, parseAuthorization } from '../../../lib/auth/request/bearer-token.js';
+import { parseToken } from '../../tokens/verification.js';
 
 const MALFORMED = expect.objectContaining({ code: 'token_malformed' });
 const AMBIGUOUS = expect.objectContaining({ code: 'invalid_request' });

@@ -3,7 +3,7 @@ import { JwksConnectionError } from '../core/errors.js';
 import type { RefreshCause } from '../core/events.js';
 import type { JwkSet } from '../keys/jwk-set.js';
 import type { FailureBackoff } from './failure-backoff.js';
-import type { CurrentJwkSet } from './held-set.js';
+import type { CurrentJwkSet } from './current-jwk-set.js';
 import { stateAt, type JwkSetState } from './lifetime.js';
 import type { RunningAttempt, Refresher } from './refresher.js';
 import type { SetReporter } from './set-events.js';

@@ -1,8 +1,8 @@
 import { RpcException } from '@nestjs/microservices';
 import { WsException } from '@nestjs/websockets';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { messageExceptionOf } from '../../lib/auth/message-refusal.js';
-import { errorResponseOf } from '../../lib/auth/refusal.js';
+import { messageExceptionOf } from '../../../lib/auth/response/message-refusal.js';
+import { errorResponseOf } from '../../../lib/auth/response/refusal.js';
 import {
   AmbiguousTokenError,
   InsufficientScopeError,
@@ -11,8 +11,8 @@ import {
   TokenExpiredError,
   TokenRefusedError,
   type JwksError,
-} from '../../lib/core/errors.js';
-import { contextOf, grpcMetadata, natsContext } from './support/contexts.js';
+} from '../../../lib/core/errors.js';
+import { contextOf, grpcMetadata, natsContext } from '../support/contexts.js';
 
 const toException = (error: JwksError, type: string, context: unknown = {}): Promise<unknown> =>
   messageExceptionOf(errorResponseOf(error)!, error, contextOf(type, [{}, context]));
@@ -79,7 +79,7 @@ describe('messageExceptionOf, where the package of the transport is absent', () 
     vi.resetModules();
     vi.doMock('@nestjs/websockets', absent);
     vi.doMock('@nestjs/microservices', absent);
-    const fresh = await import('../../lib/auth/message-refusal.js');
+    const fresh = await import('../../../lib/auth/response/message-refusal.js');
     const error = new TokenExpiredError();
     const refused = fresh.messageExceptionOf(errorResponseOf(error)!, error, contextOf(type, [{}, {}]));
     await expect(refused).resolves.toBe(error);

@@ -1,10 +1,10 @@
 import { IncomingMessage } from 'node:http';
 import { Http2ServerRequest } from 'node:http2';
 import type { ExecutionContext } from '@nestjs/common';
-import { stateOf } from './context-state.js';
-import { fieldsOf, isObject, type Fields } from './fields.js';
+import { stateOf } from '../context-state.js';
+import { fieldsOf, isObject, type Fields } from '../fields.js';
 import { upgradeRequestOf } from './upgrade-request.js';
-import type { Authentication } from './verification.js';
+import type { Authentication } from '../verification.js';
 
 /**
  * The request behind an `ExecutionContext`: that which has the headers, and which `tokenFrom` gets.
