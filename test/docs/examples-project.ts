@@ -26,7 +26,7 @@ const TSCONFIG = {
 
 const VITEST_CONFIG = `
 import config from ${JSON.stringify(`${ROOT}vitest.config.ts`)};
-export default { ...config, test: { ...config.test, projects: undefined, include: ['**/*.spec.ts'], reporters: ['default'] } };
+export default { ...config, test: { ...config.test, projects: undefined, include: ['**/*.spec.ts'], isolate: false, maxWorkers: 1, reporters: ['default'] } };
 `;
 
 /** The examples of the README and docs/ as a project of their own, with the installed packages and nothing else. */

@@ -5,7 +5,7 @@ import { Authenticated, JwksModule } from '../../lib/index.js';
 import { redisAvailable } from '../support/redis-server.js';
 import { ADAPTERS, Api } from './support/api.js';
 import { figures } from './support/figures.js';
-import { INTEGRITY_KEY, RedisScene, type Member } from './support/redis-scene.js';
+import { INTEGRITY_KEY, RedisScene, type Member, ON_REDIS } from './support/redis-scene.js';
 
 @Controller('orders')
 @Authenticated()
@@ -26,7 +26,7 @@ function startApi(scene: RedisScene): Promise<Api> {
   return Api.start(makeAdapter, { imports, controllers: [OrdersController] });
 }
 
-describe.runIf(redisAvailable()).concurrent('A process that starts during an outage', { timeout: 30_000 }, () => {
+describe.runIf(redisAvailable()).concurrent('A process that starts during an outage', ON_REDIS, () => {
   it('serves what another one stored, without a fetch', async () => {
     await using scene = await RedisScene.start();
     await scene.fill();

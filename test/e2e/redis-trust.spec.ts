@@ -2,7 +2,7 @@ import { exportJWK, generateKeyPair } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { TestIssuer } from '../../lib/testing/index.js';
 import { redisAvailable, RedisServer } from '../support/redis-server.js';
-import { cluster, INTEGRITY_KEY, RedisScene, type Member } from './support/redis-scene.js';
+import { cluster, INTEGRITY_KEY, RedisScene, type Member, ON_REDIS } from './support/redis-scene.js';
 
 /** An attacker's set, under a key of their own. */
 async function forger(issuer: TestIssuer) {
@@ -37,7 +37,7 @@ async function refuses(member: Member, token: string): Promise<void> {
   await expect(member.verify(token)).rejects.toMatchObject({ code: 'signature_invalid' });
 }
 
-describe.runIf(redisAvailable()).concurrent('What stands in Redis', { timeout: 30_000 }, () => {
+describe.runIf(redisAvailable()).concurrent('What stands in Redis', ON_REDIS, () => {
   it('is not believed without a right HMAC, and serves those who ask for none', async () => {
     await using scene = await RedisScene.start();
     await scene.fill();

@@ -2,7 +2,7 @@ import { createKeyv } from '@keyv/redis';
 import { describe, expect, it, vi } from 'vitest';
 import { redisAvailable } from '../support/redis-server.js';
 import { figures } from './support/figures.js';
-import { recipe, RedisScene, type Connect } from './support/redis-scene.js';
+import { recipe, RedisScene, type Connect, ON_REDIS } from './support/redis-scene.js';
 import { Traffic } from './support/traffic.js';
 
 /** Without the options of the recipe commands wait while there is no connection. */
@@ -44,7 +44,7 @@ const FAULTS: readonly Fault[] = [
   ['holds a list where the entry was', recipe, (scene) => scene.plantList(), /WRONGTYPE/],
 ];
 
-describe.runIf(redisAvailable()).concurrent('Redis as the shared store', { timeout: 30_000 }, () => {
+describe.runIf(redisAvailable()).concurrent('Redis as the shared store', ON_REDIS, () => {
   it.each<Fault>(FAULTS)('fails no request when it %s', async (what, connect, strike, reported) => {
     await using scene = await RedisScene.start(connect);
     const member = await scene.fill(RESTLESS);
