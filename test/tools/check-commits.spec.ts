@@ -75,7 +75,7 @@ describe('the subject of a commit', () => {
     ['Added a health indicator', 'does not begin with an imperative'],
     ['Fixes the guard', 'does not begin with an imperative'],
     ['Dropping the memory store', 'does not begin with an imperative'],
-    ["Merge branch 'main' of /work/main into tools", 'names a folder of a machine'],
+    ["Merge branch 'main' of /home/me/project into tools", 'names a folder of a machine'],
     ["Merge branch 'tools' of ../tools", 'names a folder of a machine'],
     ['Copy files from /home/alice/project', 'names a folder of a machine'],
     [String.raw`Copy files from C:\Users\alice`, 'names a folder of a machine'],
