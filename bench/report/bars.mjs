@@ -3,6 +3,7 @@
 
 const CPU = 'cpu';
 const ONE_BY_ONE = 'RS256, one by one';
+const AT_ONCE = 'RS256, 64 at once';
 
 /** A ratio of two figures of a measure, each `[group, contender, metric]`. */
 function times(id, measure, text, { of, to, is, limit }) {
@@ -20,7 +21,7 @@ function ours(group, metric) {
 
 /**
  * The bars of one adapter: what protecting a route adds to a request, above an empty guard. Requests a
- * second would say more of the adapter than of us.
+ * second say more of the adapter than of us; they must not fall far below those of that guard.
  */
 function nestBars(platform, { again }) {
   const [one, each] = [`${platform}, one token`, `${platform}, a new token each`];
@@ -32,6 +33,17 @@ function nestBars(platform, { again }) {
       limit,
     });
   return [
+    times(
+      `nest-floor-${platform.toLowerCase()}`,
+      'nest',
+      `Nest on ${platform}, one repeated token: our requests ÷ an empty guard`,
+      {
+        of: ours(one, 'rate'),
+        to: [one, 'empty-guard', 'rate'],
+        is: '>=',
+        limit: 0.85,
+      },
+    ),
     added('nest-again', 'one repeated token: ours ÷ the recipe', { group: one, to: 'recipe', limit: again }),
     added('nest-anew', 'a new token each: ours ÷ the recipe', { group: each, to: 'recipe', limit: 0.35 }),
     added('nest-anew-jose', 'a new token each: ours ÷ a guard on jose', { group: each, to: 'jose-guard', limit: 0.9 }),
@@ -103,6 +115,12 @@ export const BARS = [
     to: ours(ONE_BY_ONE, CPU),
     is: '>=',
     limit: 5,
+  }),
+  times('first-recipe-64', 'first-seen', 'New tokens, 64 at once: time of jsonwebtoken + jwks-rsa ÷ ours', {
+    of: [AT_ONCE, 'jsonwebtoken', 'wall'],
+    to: ours(AT_ONCE, 'wall'),
+    is: '>=',
+    limit: 3,
   }),
   times('repeated', 'repeated', 'One repeated token: our CPU ÷ the fast-jwt cache', {
     of: ours('RS256', CPU),

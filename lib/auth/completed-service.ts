@@ -1,20 +1,10 @@
 import { JwksConfigurationError } from '../core/errors.js';
-import type { RuntimeSettings } from '../client/jwks-runtime.js';
+import { NO_MODULE } from '../client/jwks-runtime.js';
 import type { AuthenticationRequest } from '../client/authenticator.js';
 import { JwksService } from '../jwks.service.js';
 import type { VerifiedToken } from '../tokens/verified-token.js';
 import { fieldsOf, isObject } from './fields.js';
 import type { Authentication } from './verification.js';
-
-const NO_SETTINGS: RuntimeSettings = {
-  prefetch: false,
-  metrics: false,
-  openApi: false,
-  allowUnguarded: new Set<never>(),
-  tokenFrom: undefined,
-  realm: undefined,
-  warnings: [],
-};
 
 /**
  * The service that a guard or strategy works with. What a test puts in the place of `JwksService`
@@ -30,7 +20,7 @@ export function completedService(jwks: JwksService): JwksService {
     if (!isVerifiedToken(token)) throw new JwksConfigurationError(UNFIT);
     return { accessToken, token, user: token };
   };
-  const parts = { settings: NO_SETTINGS, report: () => undefined, authenticate };
+  const parts = { settings: NO_MODULE, report: () => undefined, authenticate };
   const missing = Object.entries(parts).filter(([name]) => fieldsOf(jwks)[name] === undefined);
   if (missing.length === 0) return jwks;
   return Object.assign(Object.create(isObject(jwks) ? jwks : null) as JwksService, Object.fromEntries(missing));

@@ -237,9 +237,10 @@ export class JwksAuthGuard implements CanActivate {
     return true;
   }
 
-  /** An application that says where tokens are has other uses for the header. */
+  /** Where an application says itself where tokens are, the header may have another use. */
   private hasOtherCredentials(context: ExecutionContext): boolean {
-    return !this.jwks.settings.tokenFrom && hasOtherCredentials(this.getRequest(context), context);
+    const isElsewhere = this.jwks.settings.tokenFrom || this.getToken !== JwksAuthGuard.prototype.getToken;
+    return !isElsewhere && hasOtherCredentials(this.getRequest(context), context);
   }
 
   /**

@@ -45,7 +45,7 @@ export class JwkSetStore {
   readonly counters = { storeReads: 0, storeFailures: 0 };
   private readonly key: string;
   private readonly claimant = randomUUID();
-  /** Made where calls have to be given up: an issuer of its own process' store has none. */
+  /** Made with the first call to a shared store. One in memory has none: there may be thousands. */
   private closing: AbortController | undefined;
   private isClosed = false;
   private readonly keyvErrors: KeyvErrors;

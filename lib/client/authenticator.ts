@@ -103,7 +103,7 @@ export class Authenticator {
       if (!settings.rules.algorithms.has(header.alg)) throw new UnsupportedAlgorithmError();
       const key = await keys.find(header);
       // Only a verification can try several keys.
-      if ((keys.current()?.candidates(header).length ?? 1) > 1) throw new SigningKeyNotFoundError();
+      if (header.kid === undefined && !(await keys.get()).select(header)) throw new SigningKeyNotFoundError();
       return key;
     });
   }

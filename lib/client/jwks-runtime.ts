@@ -29,6 +29,17 @@ export interface RuntimeSettings {
   readonly warnings: readonly string[];
 }
 
+/** Of what has no module around it. @internal */
+export const NO_MODULE: RuntimeSettings = {
+  prefetch: false,
+  metrics: false,
+  openApi: false,
+  allowUnguarded: new Set<UnguardedKind>(),
+  tokenFrom: undefined,
+  realm: undefined,
+  warnings: [],
+};
+
 /** @internal */
 export interface RuntimeParts {
   readonly issuers: IssuerRegistry;
@@ -90,15 +101,7 @@ export class JwksRuntime {
   /** The same for the options of a client. */
   static ofClient(options: unknown, clock = systemClock): JwksRuntime {
     const { trust, ...keeping } = resolveClientOptions(options);
-    return new JwksRuntime(partsOf(trust, keeping, clock), {
-      prefetch: false,
-      metrics: false,
-      openApi: false,
-      allowUnguarded: new Set<UnguardedKind>(),
-      tokenFrom: undefined,
-      realm: undefined,
-      warnings: [],
-    });
+    return new JwksRuntime(partsOf(trust, keeping, clock), NO_MODULE);
   }
 
   /** Loads the sets of all issuers; rejects with the first error. */

@@ -40,14 +40,16 @@ export interface JwksTokenOptions {
   profile?: 'rfc9068';
   /**
    * The tolerated clock difference when `exp`, `nbf`, `iat` and `maxTokenAge` are checked.
-   * Milliseconds or `'5s'`; `0` means none.
+   * Milliseconds or `'5s'`; `0` means none. Other numbers under 1,000 are an error, since seconds are
+   * meant.
    *
    * @default '5s'
    */
   clockTolerance?: Duration;
   /**
    * The maximum age of a token by its `iat`, whatever `exp` says. A token without `iat` is then
-   * rejected. Milliseconds or `'1h'`, longer than 0.
+   * rejected. Milliseconds or `'1h'`, longer than 0; a number under
+   * 1,000 is an error, since seconds are meant.
    *
    * @default not checked
    */

@@ -1,5 +1,5 @@
 import type { JwkSetSource } from '../sources/jwk-set-source.js';
-import type { JwksFailoverSource, JwksIssuerOptions, JwksTokenOptions } from './issuer-options.js';
+import type { JwksFailoverSource, JwksIssuerOptions, JwksSourceOptions, JwksTokenOptions } from './issuer-options.js';
 import { OptionReader } from './option-reader.js';
 import {
   readAudience,
@@ -36,15 +36,20 @@ export interface ResolvedIssuer {
   readonly http?: ResolvedHttp | undefined;
 }
 
-/** @internal */
-export const ISSUER_NAMES: readonly (keyof JwksIssuerOptions)[] = [
-  'issuer',
-  'audience',
+/** What says where keys come from. @internal */
+export const SOURCE_NAMES: readonly (keyof JwksSourceOptions)[] = [
   'jwksUri',
   'discoveryUri',
   'jwks',
   'source',
   'failover',
+];
+
+/** @internal */
+export const ISSUER_NAMES: readonly (keyof JwksIssuerOptions)[] = [
+  'issuer',
+  'audience',
+  ...SOURCE_NAMES,
   ...TOKEN_NAMES,
 ];
 

@@ -6,6 +6,7 @@ import {
   requireIssuer,
   ISSUER_NAMES,
   resolveIssuer,
+  SOURCE_NAMES,
   type IssuerDefaults,
   type ResolvedIssuer,
 } from './resolve-issuer.js';
@@ -29,11 +30,7 @@ export function resolveTrust(options: OptionReader, http: ResolvedHttp): Resolve
     requireAudience(options);
     return { kind: 'one', issuer: resolveIssuer(options) };
   }
-  options.excludes(
-    'issuers',
-    ['issuer', 'jwksUri', 'discoveryUri', 'jwks', 'source', 'failover'],
-    'it goes into its members',
-  );
+  options.excludes('issuers', ['issuer', ...SOURCE_NAMES], 'it goes into its members');
   const defaults = { audience: readAudience(options), tokens: resolveTokenOptions(options), http };
   if (options.mentions('audience')) requireAudience(options);
   if (typeof options.get('issuers') !== 'function') return { kind: 'list', issuers: readList(options, defaults) };

@@ -4,8 +4,9 @@ import { JwksAuthGuard } from '../auth/jwks-auth.guard.js';
 import type { Authentication } from '../client/authentication.js';
 import type { JwksService } from '../jwks.service.js';
 import { JwkSet } from '../keys/jwk-set.js';
+import { deepFreeze } from '../tokens/json-object.js';
 import type { VerifiedToken } from '../tokens/verified-token.js';
-import type { TestClaims } from './sign-token.js';
+import { unsecuredToken, type TestClaims } from './sign-token.js';
 
 /** What {@link actingAs} takes besides claims. @publicApi */
 export interface ActingAsOptions {
@@ -37,14 +38,13 @@ export interface ActingAsOptions {
 export function actingAs(claims: TestClaims, { scopes, user }: ActingAsOptions = {}): CanActivate {
   const all: TestClaims = { sub: 'test-user', ...(scopes && { scope: scopes.join(' ') }), ...claims };
   const token: VerifiedToken = Object.freeze({
-    claims: frozen(structuredClone(all)),
+    claims: deepFreeze(structuredClone(all)),
     header: Object.freeze({ alg: KEY.alg, kid: KEY.kid, typ: 'at+jwt' }),
     issuer: typeof all['iss'] === 'string' ? all['iss'] : undefined,
     key: KEY,
   });
-  const accessToken = `${encode({ alg: 'none' })}.${encode(all)}.`;
   return new ActingGuard({
-    accessToken,
+    accessToken: unsecuredToken({ alg: 'none' }, all),
     token,
     user: user === undefined ? token : user,
     scopesFrom: scopes && (() => scopes),
@@ -92,16 +92,3 @@ const [KEY] = JwkSet.parse({
     },
   ],
 }) as unknown as [VerifiedToken['key']];
-
-/** As the claims of verified tokens are. */
-function frozen<T>(value: T): T {
-  if (typeof value === 'object' && value !== null) {
-    Object.values(value).forEach(frozen);
-    Object.freeze(value);
-  }
-  return value;
-}
-
-function encode(part: object): string {
-  return Buffer.from(JSON.stringify(part)).toString('base64url');
-}

@@ -1,6 +1,7 @@
 import { JwksConfigurationError } from '../core/errors.js';
 import type { JwksIssuerConfig, JwksIssuerResolver } from '../options/issuer-options.js';
 import type { JwksModuleOptions, JwksMultiIssuerOptions } from '../options/jwks-options.js';
+import { SOURCE_NAMES } from '../options/resolve-issuer.js';
 
 /** Which issuer of an application a `TestIssuer` stands for. @publicApi */
 export interface OverrideOptions {
@@ -18,15 +19,7 @@ export interface Replacement {
   options(): { issuer: string; audience: string | false };
 }
 
-const REPLACED: ReadonlySet<string> = new Set<keyof JwksIssuerConfig>([
-  'issuer',
-  'audience',
-  'jwksUri',
-  'discoveryUri',
-  'jwks',
-  'source',
-  'failover',
-]);
+const REPLACED: ReadonlySet<string> = new Set(['issuer', 'audience', ...SOURCE_NAMES]);
 
 /**
  * The options of an application with the test issuer in the place of an issuer of theirs: issuer,

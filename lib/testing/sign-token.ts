@@ -57,12 +57,17 @@ export function completeClaims(
 /** @internal */
 export async function signToken(claims: TestClaims, parts: TokenParts): Promise<string> {
   const header = { alg: parts.alg, kid: parts.kid, typ: 'at+jwt', ...parts.header };
-  if (header.alg === 'none') return `${encode(header)}.${encode(claims)}.`;
+  if (header.alg === 'none') return unsecuredToken(header, claims);
   const crit = Array.isArray(parts.header?.['crit'])
     ? { crit: Object.fromEntries(parts.header['crit'].map((name) => [name, true])) }
     : {};
   const payload = new TextEncoder().encode(JSON.stringify(claims));
   return new CompactSign(payload).setProtectedHeader(header as CompactJWSHeaderParameters).sign(parts.key, crit);
+}
+
+/** RFC 7519 section 6. @internal */
+export function unsecuredToken(header: object, claims: TestClaims): string {
+  return `${encode(header)}.${encode(claims)}.`;
 }
 
 function encode(part: object): string {

@@ -112,8 +112,8 @@ export class TokenVerifier {
     if (isJwksError(fault)) throw fault;
     const { selector } = subject.jwt;
     const tried = new Set([failed]);
-    const held = this.keys.current();
-    // Nothing is kept, so the key came from the source just now.
+    // Where nothing is kept, the key came from the source just now; a token without a kid may be of another.
+    const held = this.keys.current() ?? (selector.kid === undefined ? await this.keys.get() : undefined);
     if (!held) throw invalidSignature(fault);
     const isCurrent = held.firstCandidate(selector) === failed;
     let set = held;

@@ -65,6 +65,18 @@ describe('JwksAuthGuard, where nothing has to be waited for', () => {
     expect(guardOf(new FakeJwks()).canActivate(http({}, on({ optional: true })))).toBe(true);
   });
 
+  it('takes the header for no credentials where a subclass looks for tokens elsewhere', async () => {
+    class FromCookie extends JwksAuthGuard {
+      protected override getToken(): string | undefined {
+        return undefined;
+      }
+    }
+    const basic = () => http({ authorization: 'Basic dXNlcjpwYXNz' }, on({ optional: true }));
+    const [Guard, Cookie] = [JwksAuthGuard, FromCookie].map((each) => guardOf(new FakeJwks(), each));
+    await expect(Guard?.canActivate(basic())).rejects.toMatchObject({ response: { code: 'token_missing' } });
+    expect(Cookie?.canActivate(basic())).toBe(true);
+  });
+
   it('waits for a predicate that does not answer at once', async () => {
     const jwks = new FakeJwks().trustAtOnce('good', { org: 'acme' });
     const asks = (accepts: boolean) => http(bearer('good'), on({ claims: { org: async () => accepts } }));

@@ -228,6 +228,18 @@ describe('a key', () => {
     expect(await codeOf(unnamed)).toBe('signature_invalid');
   });
 
+  it('that is not the first of those that fit is found where no set is kept, and never guessed', async () => {
+    for (const store of [undefined, false] as const) {
+      const { jwks, publish } = rig(store === false ? { cache: { store } } : {});
+      const unnamed = await signToken(other, claims, { kid: undefined });
+      await publish(key, other);
+      expect((await jwks.verify(unnamed)).key.kid).toBe('other');
+      await expect(jwks.getSigningKeyFromJwt(unnamed)).rejects.toMatchObject({ code: 'key_not_found' });
+      await publish(other);
+      expect((await jwks.getSigningKeyFromJwt(unnamed)).kid).toBe('other');
+    }
+  });
+
   it('that is not the first of those that fit costs a token without kid no second signature check', async () => {
     const { jwks, publish } = rig();
     const unnamed = await signToken(other, claims, { kid: undefined });
