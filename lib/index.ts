@@ -4,6 +4,7 @@ export { JwksAuthGuard } from './auth/jwks-auth.guard.js';
 export { JwksStrategy } from './auth/passport/jwks.strategy.js';
 export { withUpgradeRequest } from './auth/request/upgrade-request.js';
 export { JwksClient } from './client/jwks-client.js';
+export { JwksError, TokenError } from './core/base-errors.js';
 export {
   AccessDeniedError,
   AmbiguousTokenError,
@@ -14,11 +15,9 @@ export {
   isJwksError,
   JwksConfigurationError,
   JwksConnectionError,
-  JwksError,
   MalformedTokenError,
   MissingTokenError,
   SigningKeyNotFoundError,
-  TokenError,
   TokenExpiredError,
   TokenNotActiveError,
   TokenRefusedError,

@@ -10,10 +10,11 @@ const LAYERS: Record<string, readonly string[]> = {
   sources: ['core', 'keys'],
   cache: ['core', 'keys', 'sources'],
   tokens: ['core', 'keys', 'sources', 'cache'],
-  options: ['core', 'keys', 'sources', 'cache', 'tokens'],
-  client: ['core', 'keys', 'sources', 'cache', 'tokens', 'options'],
+  proof: ['core', 'keys', 'sources', 'cache', 'tokens'],
+  options: ['core', 'keys', 'sources', 'cache', 'tokens', 'proof'],
+  client: ['core', 'keys', 'sources', 'cache', 'tokens', 'proof', 'options'],
   telemetry: ['core'],
-  auth: ['core', 'keys', 'sources', 'cache', 'tokens', 'options', 'client', 'jwks.service'],
+  auth: ['core', 'keys', 'sources', 'cache', 'tokens', 'proof', 'options', 'client', 'jwks.service'],
   endpoint: ['core', 'keys', 'sources', 'options', 'client', 'jwks.service'],
   terminus: ['core', 'jwks.service'],
   cli: ['core', 'keys', 'sources', 'cache', 'tokens', 'options', 'client'],
@@ -29,7 +30,17 @@ const LAYERS: Record<string, readonly string[]> = {
     'jwks.module-definition',
   ],
   'jwks.module-definition': ['options'],
-  'jwks.service': ['core', 'keys', 'sources', 'cache', 'tokens', 'options', 'client', 'jwks.module-definition'],
+  'jwks.service': [
+    'core',
+    'keys',
+    'sources',
+    'cache',
+    'tokens',
+    'proof',
+    'options',
+    'client',
+    'jwks.module-definition',
+  ],
 };
 
 /** The files that assemble the layers. They may import anything but the subpaths. */

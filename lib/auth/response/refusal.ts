@@ -10,7 +10,13 @@ import { isJwksError, type AnyJwksError, type InsufficientScopeError, type JwksE
 interface Fault {
   readonly status: 400 | 401 | 403 | 503;
   /** `error` of the challenge (RFC 6750 section 3.1). */
-  readonly error?: 'invalid_request' | 'invalid_token' | 'insufficient_scope';
+  readonly error?:
+    | 'invalid_request'
+    | 'invalid_token'
+    | 'insufficient_scope'
+    | 'invalid_dpop_proof'
+    | 'use_dpop_nonce'
+    | 'insufficient_user_authentication';
   /** Fixed: nothing of the token, no host, no URL; characters as RFC 6750 section 3 allows. */
   readonly description: string;
 }
@@ -53,6 +59,17 @@ const FAULTS: Readonly<Record<Exclude<JwksErrorCode, 'configuration_invalid'>, F
     error: 'insufficient_scope',
     description: 'The access token lacks a scope that is required',
   },
+  // RFC 9449 section 7.1: 401, not 400.
+  dpop_proof_invalid: { status: 401, error: 'invalid_dpop_proof', description: 'The DPoP proof is not valid' },
+  // Section 9.
+  dpop_nonce_required: { status: 401, error: 'use_dpop_nonce', description: 'The DPoP proof needs another nonce' },
+  // RFC 9470 section 3.
+  step_up_required: {
+    status: 401,
+    error: 'insufficient_user_authentication',
+    description: 'The login of the user is too old or too weak for this',
+  },
+  sender_constraint_unavailable: { status: 503, description: 'The sender of the access token cannot be checked' },
   jwks_unavailable: unavailable,
   jwks_invalid: unavailable,
 };

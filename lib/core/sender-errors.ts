@@ -1,0 +1,94 @@
+import { JwksError, TokenError } from './base-errors.js';
+import { parseDuration, type Duration } from './clock.js';
+
+/** What is wrong with a DPoP proof, with what to do about it. @internal */
+export interface DpopFault {
+  readonly reason: string;
+  readonly hint: string;
+  /** Whether the client or the options, rather than this one proof, are likely to be wrong. */
+  readonly misconfiguration: boolean;
+}
+
+/**
+ * The DPoP proof of a request is missing or not acceptable (RFC 9449 section 4.3). Answered with 401
+ * `invalid_dpop_proof`.
+ *
+ * @publicApi
+ */
+export class DpopProofError extends TokenError {
+  /** @internal */
+  protected static override readonly defaultMessage: string = 'The DPoP proof is not valid';
+  override readonly name = 'DpopProofError';
+  override readonly code = 'dpop_proof_invalid';
+
+  /** @internal */
+  constructor(fault: DpopFault, options?: { cause?: unknown }) {
+    super(fault.reason, options);
+    this.explain(() => fault);
+  }
+}
+
+/**
+ * The DPoP proof lacks the nonce of this server, or has an old one (RFC 9449 section 9). Answered
+ * with 401 `use_dpop_nonce` and the nonce to use.
+ *
+ * @publicApi
+ */
+export class DpopNonceRequiredError extends TokenError {
+  override readonly name = 'DpopNonceRequiredError';
+  override readonly code = 'dpop_nonce_required';
+
+  constructor(
+    /** What the client has to put into its next proof. */
+    readonly nonce: string,
+  ) {
+    super('The DPoP proof has no current nonce of this server');
+    this.explain(() => ({ reason: this.message, hint: NONCE_HINT, misconfiguration: false }));
+  }
+}
+
+const NONCE_HINT = 'usual for the first request of a client: it repeats the request with the nonce of the response';
+
+/** What a token lacks for a route that needs a stronger or newer login. @publicApi */
+export interface StepUpRequirement {
+  /** Acceptable values of `acr`, the preferred one first. */
+  readonly acrValues?: readonly string[];
+  /** How long ago the login (`auth_time`) may be. Milliseconds or `'5m'`. */
+  readonly maxAge?: Duration;
+}
+
+/**
+ * The token is good, but the user has to log in again, or in a stronger way (RFC 9470). Throw it in
+ * `validate` or a handler that a guard of the application calls, or let `stepUp` of
+ * `@Authenticated()` do so. Answered with 401 `insufficient_user_authentication`.
+ *
+ * @publicApi
+ */
+export class StepUpRequiredError extends TokenError {
+  override readonly name = 'StepUpRequiredError';
+  override readonly code = 'step_up_required';
+  readonly acrValues: readonly string[];
+  /** In seconds. */
+  readonly maxAge: number | undefined;
+
+  constructor({ acrValues = [], maxAge }: StepUpRequirement, options?: { cause?: unknown }) {
+    super('The access token was issued after a login that is too old or too weak', options);
+    this.acrValues = Object.freeze([...acrValues]);
+    this.maxAge = maxAge === undefined ? undefined : Math.floor(parseDuration(maxAge) / 1000);
+    this.explain(() => ({ reason: this.message, hint: STEP_UP_HINT, misconfiguration: false }));
+  }
+}
+
+const STEP_UP_HINT = 'the client has to send the user to the provider with the acr_values and max_age of the challenge';
+
+/**
+ * Whether the sender of a bound token may use it cannot be decided: the replay store or the function
+ * for the client certificate failed. The response is 503, and never a pass.
+ *
+ * @publicApi
+ */
+export class SenderConstraintUnavailableError extends JwksError {
+  override readonly name = 'SenderConstraintUnavailableError';
+  override readonly code = 'sender_constraint_unavailable';
+  readonly retryAfter = 1_000;
+}
