@@ -20,6 +20,8 @@ import type { TelemetrySource } from './core/telemetry-source.js';
 export class JwksService extends JwksAccess {
   /** What the guard and the strategy read. @internal */
   readonly settings: RuntimeSettings;
+  /** URL of the metadata of the protected resource, where there is some, for challenges. @internal */
+  resourceMetadata: string | undefined = undefined;
   /** What exporters of metrics read. @internal */
   readonly telemetry: TelemetrySource;
 

@@ -5,16 +5,18 @@ import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
 import { JwksService } from '../jwks.service.js';
 import { completedService } from './completed-service.js';
 import { stateOf } from './context-state.js';
-import { extractToken, hasOtherCredentials, resolveBearerToken } from './request/credentials.js';
+import { extractToken, hasOtherCredentials, resolveBearerToken, sentScheme } from './request/credentials.js';
 import { messageRequest } from './request/message-headers.js';
-import { toException } from './response/refuse.js';
+import { BEARER_ALONE, type ChallengeOffer } from './response/challenge.js';
+import { setNonce, toException } from './response/refuse.js';
 import { connectionContextOf, disconnect } from './connection.js';
 import { attachedOf, bindToInvocation, markGuarded } from './invocation.js';
 import { attachTargetOf, attachTo, requestOf, sharingKeyOf } from './request/request-context.js';
 import type { ClaimsErrorMapper, Authentication } from './verification.js';
 import { PUBLIC, routeMetadataOf } from './route-metadata.js';
 import { freezeRouteOptions, isFrozenRoute, type AuthenticatedOptions } from './route-options.js';
-import { authorizeRoute } from './route-rules.js';
+import { assertSenderConstrained, authorizeRoute } from './route-rules.js';
+import { offerOf, senderOf, takesDpop } from './sender.js';
 import { verifyOnce } from './shared-verification.js';
 
 /**
@@ -108,7 +110,7 @@ export class JwksAuthGuard implements CanActivate {
     if (tokenFrom && context.getType<string>() === 'rpc' && request === requestOf(context))
       return extractToken(tokenFrom, messageRequest(context.getArgByIndex(0), request));
     if (request === undefined || request === null) return undefined;
-    return tokenFrom ? extractToken(tokenFrom, request) : resolveBearerToken(request, context);
+    return tokenFrom ? extractToken(tokenFrom, request) : resolveBearerToken(request, context, takesDpop(this.jwks));
   }
 
   /**
@@ -120,7 +122,8 @@ export class JwksAuthGuard implements CanActivate {
     context: ExecutionContext,
   ): Authentication | Promise<Authentication> {
     const request = this.getRequest(context);
-    return verifyOnce(this.jwks, token, options, { scope: sharingKeyOf(context, request), request });
+    const sender = senderOf(this.jwks, request, context);
+    return verifyOnce(this.jwks, token, options, { scope: sharingKeyOf(context, request), request, sender });
   }
 
   /**
@@ -150,7 +153,10 @@ export class JwksAuthGuard implements CanActivate {
 
   /** What is thrown for a fault, with the response's headers set. Override to answer otherwise. */
   protected toException(error: unknown, context: ExecutionContext): Promise<unknown> {
-    return toException(error, context, { realm: this.jwks.settings.realm, adapter: this.adapterHost.httpAdapter });
+    const { realm, sender } = this.jwks.settings;
+    const isPlain = sender?.dpop === undefined && this.jwks.resourceMetadata === undefined;
+    const offer = isPlain ? BEARER_ALONE : this.offerFor(context);
+    return toException(error, context, { realm, offer, adapter: this.adapterHost.httpAdapter });
   }
 
   private run(context: ExecutionContext): MaybePromise<boolean> {
@@ -175,6 +181,11 @@ export class JwksAuthGuard implements CanActivate {
 
   private async rejected(error: unknown, context: ExecutionContext): Promise<never> {
     throw await this.toException(error, context);
+  }
+
+  private offerFor(context: ExecutionContext): ChallengeOffer {
+    const scheme = takesDpop(this.jwks) ? sentScheme(this.getRequest(context), context) : 'Bearer';
+    return offerOf(this.jwks, scheme, this.getOptions(context));
   }
 
   private authenticate(options: AuthenticatedOptions, context: ExecutionContext): MaybePromise<true> {
@@ -217,6 +228,7 @@ export class JwksAuthGuard implements CanActivate {
   ): MaybePromise<true> {
     let authorization: MaybePromise<void>;
     try {
+      if (options.senderConstrained) assertSenderConstrained(authentication.token);
       authorization = this.authorize(authentication, options, context);
     } catch (error) {
       throw this.reported(error, authentication);
@@ -234,6 +246,10 @@ export class JwksAuthGuard implements CanActivate {
     bindToInvocation(context, { authentication, toException: this.mapClaimsError });
     markGuarded(context);
     stateOf(context).token = token;
+    if (this.jwks.settings.sender?.dpop?.nonces) {
+      const { proof } = senderOf(this.jwks, this.getRequest(context), context);
+      setNonce(proof?.nextNonce, context, this.adapterHost.httpAdapter);
+    }
     return true;
   }
 

@@ -36,6 +36,13 @@ export interface AuthenticatedOptions {
    * @default false
    */
   readonly optional?: boolean;
+  /**
+   * Takes tokens alone that are bound to their sender, by DPoP or a client certificate; a bearer token
+   * is rejected with 401. Needs `dpop`, `mtls` or `boundTokens` of the module.
+   *
+   * @default false
+   */
+  readonly senderConstrained?: boolean;
 }
 
 /** RFC 6750 section 3: what a scope may be made of, so that it fits a challenge. */
@@ -51,6 +58,7 @@ const CHECKS: Readonly<Record<keyof AuthenticatedOptions, Check>> = {
     value === false || isTextOrTexts(value) ? undefined : 'takes a non-empty string, a list of such, or `false`',
   claims: claimsFault,
   optional: (value) => (value === undefined || typeof value === 'boolean' ? undefined : 'takes `true` or `false`'),
+  senderConstrained: (value) => (typeof value === 'boolean' ? undefined : 'takes `true` or `false`'),
 };
 
 /**

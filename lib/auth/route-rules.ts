@@ -3,6 +3,8 @@ import { AccessDeniedError, InsufficientScopeError } from '../core/errors.js';
 import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
 import { claimAt } from '../tokens/claim-path.js';
 import { checkClaims } from '../tokens/claim-rules.js';
+import { bindingFault } from '../proof/confirmation.js';
+import type { VerifiedToken } from '../tokens/verified-token.js';
 import type { ScopesFrom } from './verification.js';
 import type { AuthenticatedOptions } from './route-options.js';
 
@@ -22,6 +24,15 @@ export function authorizeRoute(
   const checking = options.claims && checkClaims(claims, options.claims, accessDenied);
   if (isPromise(checking)) return checking.then(() => assertScopes(claims, options, scopesFrom));
   assertScopes(claims, options, scopesFrom);
+}
+
+/** For a route that takes bound tokens alone. @internal */
+export function assertSenderConstrained({ senderConstrained }: VerifiedToken): void {
+  if (senderConstrained === undefined)
+    throw bindingFault(
+      'The access token is not bound to its sender ("cnf"), as this route asks for',
+      'have the client request a bound token, by DPoP or with a client certificate',
+    );
 }
 
 /**

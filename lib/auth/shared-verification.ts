@@ -3,6 +3,7 @@ import type { JwksService } from '../jwks.service.js';
 import { verifyOptionsOf, type AuthenticatedOptions } from './route-options.js';
 import type { Authentication } from './verification.js';
 import { requestStateOf } from './request/request-state.js';
+import type { Sender } from './sender.js';
 
 /**
  * Verifies a token once for each `scope` (a request, or one message of a WebSocket), for several
@@ -15,7 +16,7 @@ export function verifyOnce(
   jwks: JwksService,
   accessToken: string,
   options: AuthenticatedOptions,
-  { scope, request }: { readonly scope: object; readonly request: unknown },
+  { scope, request, sender }: { readonly scope: object; readonly request: unknown; readonly sender: Sender },
 ): MaybePromise<Authentication> {
   const state = requestStateOf(scope);
   const before = state.authentications;
@@ -25,7 +26,7 @@ export function verifyOnce(
   }
   let authentication: MaybePromise<Authentication>;
   try {
-    authentication = verifyToken(jwks, accessToken, options, request);
+    authentication = verifyToken(jwks, accessToken, options, { request, sender });
   } catch (error) {
     authentication = Promise.reject(error);
   }
@@ -38,9 +39,10 @@ export function verifyToken(
   jwks: JwksService,
   accessToken: string,
   options: AuthenticatedOptions,
-  request: unknown,
+  { request, sender }: { readonly request: unknown; readonly sender: Sender },
 ): MaybePromise<Authentication> {
-  return jwks.authenticate({ token: accessToken, options: verifyOptionsOf(options), request });
+  const { scheme, proof } = sender;
+  return jwks.authenticate({ token: accessToken, scheme, options: verifyOptionsOf(options), proof, request });
 }
 
 function asksAlike(some: AuthenticatedOptions, others: AuthenticatedOptions): boolean {

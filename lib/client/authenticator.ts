@@ -14,6 +14,8 @@ import { andThen, isPromise, type MaybePromise } from '../core/maybe-promise.js'
 import type { SigningKey } from '../keys/signing-key.js';
 import type { JwksTokenOptions } from '../options/issuer-options.js';
 import type { JwksVerifyOptions } from '../options/verify-options.js';
+import type { SenderConstraint } from '../proof/sender-constraint.js';
+import type { SenderProof, TokenScheme } from '../proof/sender-proof.js';
 import { checkClaims } from '../tokens/claim-rules.js';
 import { parseCompactJwt, type CompactJwt } from '../tokens/compact-jwt.js';
 import { diagnose } from '../tokens/diagnosis.js';
@@ -27,14 +29,13 @@ import { TokenRejectedEvent } from './token-rejected-event.js';
 import type { TokenTally } from './token-tally.js';
 import type { TrustedIssuer } from './trusted-issuer.js';
 
-/**
- * A token and what is asked of it. A scheme other than `Bearer` will add its name and its proof
- * here, for `assertSender`.
- *
- * @internal
- */
+/** A token, how it came, and what is asked of it. @internal */
 export interface AuthenticationRequest {
   readonly token: string;
+  /** Absent: it came without one, as by `verify()`. */
+  readonly scheme?: TokenScheme | undefined;
+  /** What its sender proves possession by; absent where it did not come with an HTTP request. */
+  readonly proof?: SenderProof | undefined;
   readonly options?: JwksVerifyOptions | undefined;
   /** The request that the token came with, for `validate`. */
   readonly request?: unknown;
@@ -54,6 +55,7 @@ export interface AuthenticatorParts {
   readonly telemetry: ModuleTelemetry;
   /** Counts tokens of no trusted issuer. */
   readonly untrusted: TokenTally;
+  readonly sender: SenderConstraint;
 }
 
 /** How far a token has come; what is known of it explains its rejection. */
@@ -164,7 +166,22 @@ export class Authenticator {
     request: AuthenticationRequest,
     token: VerifiedToken,
   ): MaybePromise<Authentication> {
-    assertSender(token);
+    const { token: accessToken, scheme, proof } = request;
+    const { clockTolerance } = trustedIssuer.settings.rules;
+    // Of every request, also for a token that is remembered.
+    const checked = this.parts.sender.check(token.claims, { accessToken, scheme, proof, clockTolerance });
+    if (checked === undefined) return this.checkClaims(trustedIssuer, request, token);
+    return andThen(checked, (senderConstrained) => {
+      const constrained = senderConstrained && Object.freeze({ ...token, senderConstrained });
+      return this.checkClaims(trustedIssuer, request, constrained ?? token);
+    });
+  }
+
+  private checkClaims(
+    trustedIssuer: TrustedIssuer,
+    request: AuthenticationRequest,
+    token: VerifiedToken,
+  ): MaybePromise<Authentication> {
     trustedIssuer.watcher?.verified();
     const { claims } = trustedIssuer.settings;
     const checked = claims && checkClaims(token.claims, claims, invalidClaim);
@@ -241,13 +258,6 @@ export class Authenticator {
 }
 
 const invalidClaim = (name: string, options?: { cause?: unknown }) => new InvalidClaimError(name, undefined, options);
-
-const BOUND = 'The access token is bound to a key ("cnf"), and the request does not prove possession of it';
-
-/** RFC 9449 section 7.2, RFC 8705 section 3: a token bound to a key is no bearer token. */
-function assertSender({ claims }: VerifiedToken): void {
-  if (Object.hasOwn(claims, 'cnf')) throw new InvalidClaimError('cnf', BOUND);
-}
 
 /**
  * Passport's meaning of what `validate` returns, but for `undefined`, which is a check that names no

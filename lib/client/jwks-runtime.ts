@@ -6,6 +6,7 @@ import type { ResolvedOpenApi } from '../options/open-api-options.js';
 import type { ResolvedMetrics } from '../options/metrics-options.js';
 import { resolveClientOptions, resolveModuleOptions, type ResolvedKeeping } from '../options/resolve-options.js';
 import type { ResolvedTrust } from '../options/resolve-trust.js';
+import { SenderConstraint, type SenderSettings } from '../proof/sender-constraint.js';
 import { createTransport, type HttpTransport } from '../sources/http-dispatcher.js';
 import { Authenticator, type AuthenticatorParts } from './authenticator.js';
 import { DynamicIssuers } from './dynamic-issuers.js';
@@ -17,6 +18,8 @@ import { TokenTally } from './token-tally.js';
 import type { JwksStatus } from './trusted-issuer.js';
 import { TrustedIssuerFactory } from './trusted-issuer-factory.js';
 
+const NOTHING_CHECKED: SenderSettings = { dpop: undefined, mtls: undefined, isVerifiedByGateway: false };
+
 /** Options that the guard, the strategy and the module read. @internal */
 export interface RuntimeSettings {
   readonly prefetch: boolean | 'required';
@@ -25,6 +28,8 @@ export interface RuntimeSettings {
   readonly allowUnguarded: ReadonlySet<UnguardedKind>;
   readonly tokenFrom: ((request: TokenExtractorRequest) => string | null) | undefined;
   readonly realm: string | undefined;
+  /** Absent: bound tokens are rejected. */
+  readonly sender?: SenderSettings | undefined;
   /** What the log says at start of options that have less effect than they seem to. */
   readonly warnings: readonly string[];
 }
@@ -68,6 +73,7 @@ export class JwksRuntime {
   readonly telemetry: ModuleTelemetry;
   /** Tokens of no trusted issuer. */
   readonly untrusted = new TokenTally();
+  private readonly sender: SenderConstraint;
 
   constructor(
     private readonly parts: RuntimeParts,
@@ -81,20 +87,21 @@ export class JwksRuntime {
     this.events$ = eventStream(events);
     const dynamicIssuers = settings.metrics && settings.metrics.dynamicIssuers;
     this.telemetry = new ModuleTelemetry({ issuers, events, clock, dynamicIssuers });
+    this.sender = new SenderConstraint(settings.sender ?? NOTHING_CHECKED, clock);
     this.authenticator = this.authenticatorFor((iss) => issuers.trusted(iss));
   }
 
   authenticatorFor(trusted: AuthenticatorParts['trusted']): Authenticator {
-    const { issuers, tokenCache: cache, events, clock, telemetry, untrusted } = this;
+    const { issuers, tokenCache: cache, events, clock, telemetry, untrusted, sender } = this;
     const { maxTokenLength } = this.parts;
-    return new Authenticator({ trusted, issuers, cache, maxTokenLength, events, clock, telemetry, untrusted });
+    return new Authenticator({ trusted, issuers, cache, maxTokenLength, events, clock, telemetry, untrusted, sender });
   }
 
   /** Throws a JwksConfigurationError. Nothing is fetched yet. */
   static ofModule(options: unknown, clock = systemClock): JwksRuntime {
-    const { trust, prefetch, metrics, openApi, allowUnguarded, tokenFrom, realm, warnings, ...keeping } =
+    const { trust, prefetch, metrics, openApi, allowUnguarded, tokenFrom, realm, sender, warnings, ...keeping } =
       resolveModuleOptions(options);
-    const settings = { prefetch, metrics, openApi, allowUnguarded, tokenFrom, realm, warnings };
+    const settings = { prefetch, metrics, openApi, allowUnguarded, tokenFrom, realm, sender, warnings };
     return new JwksRuntime(partsOf(trust, keeping, clock), settings);
   }
 
@@ -111,7 +118,8 @@ export class JwksRuntime {
 
   /** State, keys, times and counters of each issuer in use. */
   status(): JwksStatus[] {
-    return this.issuers.all().map((trustedIssuer) => trustedIssuer.status(this.untrusted));
+    const boundTokens = this.settings.sender?.isVerifiedByGateway && { boundTokens: 'verified-by-gateway' as const };
+    return this.issuers.all().map((trustedIssuer) => ({ ...trustedIssuer.status(this.untrusted), ...boundTokens }));
   }
 
   async close(): Promise<void> {

@@ -19,6 +19,8 @@ export interface JwksStatus extends KeyLookupStatus {
   readonly issuer?: string;
   /** Tokens of this issuer since the start. */
   readonly tokens: JwksTokenCounters;
+  /** There where bound tokens are accepted as bearer tokens, by the option of that name. */
+  readonly boundTokens?: 'verified-by-gateway';
 }
 
 /** Learns of the use of an issuer. @internal */

@@ -40,6 +40,15 @@ export const DEFAULTS = {
     maxBytes: 33_554_432,
     maxTokenLength: 4_096,
   },
+  boundTokens: 'refuse',
+  dpop: {
+    required: false,
+    proofMaxAge: '60s',
+    algorithms: ['ES256', 'EdDSA', 'Ed25519', 'PS256', 'RS256'],
+    nonce: {
+      lifetime: '5m',
+    },
+  },
   http: {
     timeout: '5s',
     deadline: '10s',

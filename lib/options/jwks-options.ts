@@ -4,6 +4,7 @@ import type { JwksCacheOptions, JwksRefetchLimitOptions } from './cache-options.
 import type { JwksHttpOptions } from './http-options.js';
 import type { JwksOpenApiOptions } from './open-api-options.js';
 import type { JwksMetricsOptions } from './metrics-options.js';
+import type { JwksDpopOptions, JwksMtlsOptions } from './sender-options.js';
 import type { JwksTokenCacheOptions } from './token-cache-options.js';
 import type {
   JwksIssuerConfig,
@@ -108,6 +109,27 @@ export interface JwksSharedOptions extends JwksKeepingOptions {
    * @default the Authorization header, as `Bearer`
    */
   tokenFrom?(request: TokenExtractorRequest): string | null;
+  /**
+   * Accepts tokens that are bound to a key of their client (DPoP, RFC 9449), with a proof for each
+   * request. `true` means the defaults. HTTP and GraphQL over HTTP only.
+   *
+   * @default none (a bound token is rejected)
+   */
+  dpop?: JwksDpopOptions | boolean;
+  /**
+   * Accepts tokens that are bound to a client certificate (mutual TLS, RFC 8705).
+   *
+   * @default none (a bound token is rejected)
+   */
+  mtls?: JwksMtlsOptions;
+  /**
+   * What becomes of bound tokens whose binding is not checked here. `'verified-by-gateway'` accepts
+   * them as bearer tokens, for an API that only a gateway can reach which checks the proofs (Kong,
+   * APISIX); the log says so at start.
+   *
+   * @default 'refuse'
+   */
+  boundTokens?: 'refuse' | 'verified-by-gateway';
   /**
    * The `realm` of the `WWW-Authenticate` header: printable ASCII without quotes and backslashes.
    *

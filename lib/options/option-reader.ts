@@ -15,17 +15,28 @@ type Fields = Readonly<Record<string, unknown>>;
 const SECURITY_OPTIONS: ReadonlySet<string> = new Set([
   'algorithms',
   'allowPrivateAddresses',
+  'boundTokens',
   'ca',
   'cert',
-  'integrityKey',
+  'certificate',
   'claims',
+  'dpop',
+  'integrityKey',
   'key',
   'maxTokenAge',
+  'mtls',
+  'nonce',
   'profile',
+  'proofMaxAge',
+  'publicUrl',
   'rejectUnauthorized',
+  'replay',
+  'required',
   'requiredClaims',
+  'secret',
   'tls',
   'tokenType',
+  'trustedProxies',
   'validate',
 ]);
 
@@ -89,6 +100,11 @@ export class OptionReader {
   /** The options of an object within these; an absent one is empty. */
   section(name: string, known: readonly string[]): OptionReader {
     return OptionReader.read(this.get(name) ?? (this.has(name) ? null : {}), `${this.nameOf(name)}.`, known);
+  }
+
+  /** The same for an object that stands for what was given. */
+  child(name: string, given: object, known: readonly string[]): OptionReader {
+    return OptionReader.read(given, `${this.nameOf(name)}.`, known);
   }
 
   /**

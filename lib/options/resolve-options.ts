@@ -9,6 +9,7 @@ import { OptionReader } from './option-reader.js';
 import { resolveCache, resolveRefetchLimit, type ResolvedCache, type ResolvedRefetchLimit } from './resolve-cache.js';
 import { resolveHttp, type ResolvedHttp } from './resolve-http.js';
 import { ISSUER_NAMES, resolveIssuer } from './resolve-issuer.js';
+import { resolveSender, SENDER_NAMES, type ResolvedSender } from './resolve-sender.js';
 import { resolveTrust, type ResolvedTrust } from './resolve-trust.js';
 import { resolveTokenCache, type ResolvedTokenCache } from './token-cache-options.js';
 
@@ -34,6 +35,7 @@ export interface ResolvedModule extends ResolvedKeeping {
   readonly allowUnguarded: ReadonlySet<UnguardedKind>;
   readonly tokenFrom: ((request: TokenExtractorRequest) => string | null) | undefined;
   readonly realm: string | undefined;
+  readonly sender: ResolvedSender;
   readonly warnings: readonly string[];
 }
 
@@ -56,6 +58,7 @@ const MODULE_NAMES = [
   'allowUnguarded',
   'tokenFrom',
   'realm',
+  ...SENDER_NAMES,
 ];
 
 const UNGUARDED_KINDS: readonly string[] = [
@@ -85,10 +88,12 @@ export function resolveModuleOptions(given: unknown): ResolvedModule {
   const kind = kindOf(options);
   const keeping = resolveKeeping(options, kind);
   const trust = resolveTrust(options, keeping.http);
+  const sender = resolveSender(options);
   return {
     trust,
     ...keeping,
-    warnings: kind === 'list' ? unsentSecrets(options) : [],
+    sender,
+    warnings: [...(kind === 'list' ? unsentSecrets(options) : []), ...sender.senderWarnings],
     prefetch: readPrefetch(options, trust),
     metrics: resolveMetrics(options),
     openApi: resolveOpenApi(options),

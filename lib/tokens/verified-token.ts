@@ -19,4 +19,10 @@ export interface VerifiedToken<C = JWTPayload> {
   readonly issuer: string | undefined;
   /** The key that the signature was verified with. */
   readonly key: SigningKey;
+  /**
+   * By what the sender has proved that a bound token is its own: a DPoP proof (also where a client
+   * certificate was checked besides), a client certificate, or the word of the gateway in front.
+   * Absent for a bearer token.
+   */
+  readonly senderConstrained?: 'dpop' | 'mtls' | 'gateway';
 }

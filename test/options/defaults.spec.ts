@@ -17,6 +17,8 @@ function documentedDefaults(): Map<string, string> {
     JwksTokenCacheOptions: 'tokenCache.',
     JwksMetricsOptions: 'metrics.',
     JwksOpenApiOptions: 'openApi.',
+    JwksDpopOptions: 'dpop.',
+    JwksDpopNonceOptions: 'dpop.nonce.',
   };
   const tags = new Map<string, string>();
   for (const file of readdirSync(folder).filter(
@@ -39,11 +41,15 @@ function literalOf(tag: string): unknown {
   return JSON.parse(tag.replaceAll("'", '"').replaceAll('_', '')) as unknown;
 }
 
-const flat = Object.entries(DEFAULTS).flatMap(([name, value]): [string, unknown][] =>
-  typeof value === 'object' && !Array.isArray(value)
-    ? Object.entries(value).map(([inner, innerValue]): [string, unknown] => [`${name}.${inner}`, innerValue])
-    : [[name, value]],
-);
+const flat = flatten(DEFAULTS);
+
+function flatten(options: object, prefix = ''): [string, unknown][] {
+  return Object.entries(options).flatMap(([name, value]): [string, unknown][] =>
+    typeof value === 'object' && !Array.isArray(value)
+      ? flatten(value as object, `${prefix}${name}.`)
+      : [[prefix + name, value]],
+  );
+}
 
 describe('the defaults', () => {
   const documented = documentedDefaults();

@@ -4,12 +4,14 @@ import { Strategy } from 'passport-strategy';
 import { MissingTokenError, TokenError } from '../../core/errors.js';
 import { JwksService } from '../../jwks.service.js';
 import { completedService } from '../completed-service.js';
-import { extractToken, resolveBearerToken } from '../request/credentials.js';
+import { extractToken, resolveBearerToken, sentScheme } from '../request/credentials.js';
 import { offerStrategy } from './passport-name.js';
 import { errorResponseIn, patchAuthGuard, keepResponse } from './passport-refusal.js';
 import { httpExceptionOf, ownAnswer, errorResponseOf } from '../response/refusal.js';
 import { bindToRequest } from '../invocation.js';
-import { attachTo } from '../request/request-context.js';
+import { attachTo, requestOf } from '../request/request-context.js';
+import { offerOf, senderOf, takesDpop } from '../sender.js';
+import type { ChallengeOffer } from '../response/challenge.js';
 import type { ClaimsErrorMapper, Authentication } from '../verification.js';
 import { verifyToken } from '../shared-verification.js';
 
@@ -45,7 +47,7 @@ export class JwksStrategy extends PassportStrategy implements OnModuleInit {
   /** For `@Claims` with a schema, which is checked long after Passport is done. */
   private readonly mapClaimsError: ClaimsErrorMapper = async (error, context) => {
     this.jwks.report(error);
-    const response = errorResponseOf(error, this.jwks.settings.realm);
+    const response = errorResponseOf(error, this.jwks.settings.realm, this.offerFor(requestOf(context)));
     return response ? errorResponseIn(context, response, error) : error;
   };
 
@@ -69,14 +71,16 @@ export class JwksStrategy extends PassportStrategy implements OnModuleInit {
   authenticate(request: unknown): void {
     const verified = this.verifyRequest(request).then(
       ({ user, token: auth }) => this.success(user, auth),
-      (error: unknown) => this.toException(error),
+      (error: unknown) => this.toException(error, request),
     );
     // What Passport calls back into may throw: that is an error of the request, not of the process.
     verified.catch((error: unknown) => this.error(error)).catch(() => undefined);
   }
 
   private async verifyRequest(request: unknown): Promise<Authentication> {
-    const authentication = await verifyToken(this.jwks, await this.requireToken(request), {}, request);
+    const token = await this.requireToken(request);
+    const sender = senderOf(this.jwks, request);
+    const authentication = await verifyToken(this.jwks, token, {}, { request, sender });
     attachTo(request, authentication);
     bindToRequest(request, { authentication, toException: this.mapClaimsError });
     return authentication;
@@ -85,7 +89,9 @@ export class JwksStrategy extends PassportStrategy implements OnModuleInit {
   private async requireToken(request: unknown): Promise<string> {
     const { tokenFrom } = this.jwks.settings;
     try {
-      const token = tokenFrom ? await extractToken(tokenFrom, request) : resolveBearerToken(request);
+      const token = tokenFrom
+        ? await extractToken(tokenFrom, request)
+        : resolveBearerToken(request, undefined, takesDpop(this.jwks));
       if (token === undefined) throw new MissingTokenError();
       return token;
     } catch (error) {
@@ -94,8 +100,12 @@ export class JwksStrategy extends PassportStrategy implements OnModuleInit {
     }
   }
 
-  private toException(error: unknown): void {
-    const response = errorResponseOf(error, this.jwks.settings.realm);
+  private offerFor(request: unknown): ChallengeOffer {
+    return offerOf(this.jwks, takesDpop(this.jwks) ? sentScheme(request) : 'Bearer');
+  }
+
+  private toException(error: unknown, request: unknown): void {
+    const response = errorResponseOf(error, this.jwks.settings.realm, this.offerFor(request));
     if (!response) {
       this.error(error);
       return;

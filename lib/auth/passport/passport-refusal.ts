@@ -44,7 +44,11 @@ export function patchAuthGuard(guard: Type<IAuthGuard>): void {
   prototype.canActivate = async function (this: IAuthGuard, context: ExecutionContext) {
     try {
       const isAccepted = (await canActivate.call(this, context)) as boolean;
-      bindFromRequest(this.getRequest(context), context);
+      const request: unknown = this.getRequest(context);
+      bindFromRequest(request, context);
+      const nextNonce = isObject(request) ? knownOf(request)?.proof?.nextNonce : undefined;
+      if (nextNonce !== undefined && context.getType<string>() === 'http')
+        setHeaders(context.switchToHttp().getResponse(), { 'DPoP-Nonce': nextNonce });
       return isAccepted;
     } catch (error) {
       const info = fieldsOf(this.getRequest(context))['authInfo'];
@@ -71,7 +75,7 @@ function answerOf(thrown: { error: unknown; info: unknown; ran: boolean }, conte
   if (!known || !(error instanceof HttpException)) return error;
   const { response, exception } = known;
   if (ran && error.getStatus() !== response.status) return error;
-  if (context.getType<string>() === 'http') setHeaders(context.switchToHttp().getResponse(), response);
+  if (context.getType<string>() === 'http') setHeaders(context.switchToHttp().getResponse(), response.headers);
   return ran ? error : exception;
 }
 
@@ -83,7 +87,7 @@ function answerOf(thrown: { error: unknown; info: unknown; ran: boolean }, conte
  */
 export function errorResponseIn(context: ExecutionContext, response: ErrorResponse, error: unknown): HttpException {
   if (context.getType<string>() === 'graphql') return graphqlExceptionOf(response, error);
-  if (context.getType<string>() === 'http') setHeaders(context.switchToHttp().getResponse(), response);
+  if (context.getType<string>() === 'http') setHeaders(context.switchToHttp().getResponse(), response.headers);
   return httpExceptionOf(response, error);
 }
 
@@ -92,7 +96,7 @@ function keptFor(key: unknown): KeptResponse | undefined {
 }
 
 /** `header` is what the responses of Express and of Fastify have in common. */
-function setHeaders(response: unknown, { headers }: ErrorResponse): void {
+function setHeaders(response: unknown, headers: ErrorResponse['headers']): void {
   const { header, setHeader } = fieldsOf(response);
   const set = header ?? setHeader;
   if (typeof set !== 'function') return;

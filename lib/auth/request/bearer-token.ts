@@ -1,6 +1,7 @@
 import { AmbiguousTokenError, MalformedTokenError } from '../../core/errors.js';
 
-const SCHEME = 'bearer';
+const BEARER = 'bearer';
+const DPOP = 'dpop';
 const SPACE = 0x20;
 const TAB = 0x09;
 const COMMA = 0x2c;
@@ -26,7 +27,8 @@ const LONG_AND_HARMLESS = /^\S{1,64}\s+\S/;
  * cost more than its length.
  *
  * - The scheme is case-insensitive (RFC 9110 section 11.1) and spaces follow it: `Bearer 1*SP
- *   b64token` (RFC 6750 section 2.1).
+ *   b64token` (RFC 6750 section 2.1). With `isDpopTaken` the scheme `DPoP` is read alike (RFC 9449
+ *   section 7.1).
  * - `Bearer` with characters that no token has is a `MalformedTokenError`, here or once the token
  *   is verified: the client meant to authenticate.
  * - `Bearer a b` and `Bearer a, Bearer b` (two headers that a proxy joined) are an
@@ -34,10 +36,10 @@ const LONG_AND_HARMLESS = /^\S{1,64}\s+\S/;
  *
  * @internal
  */
-export function parseAuthorization(value: string): string | undefined {
+export function parseAuthorization(value: string, isDpopTaken = false): string | undefined {
   const [from, to] = withoutBlanks(value);
-  const start = from + SCHEME.length;
-  if (value.slice(from, start).toLowerCase() !== SCHEME) return undefined;
+  const start = schemeEnd(value, from, isDpopTaken);
+  if (start === undefined) return undefined;
   if (start === to || TOKEN_CHARS[value.charCodeAt(start)]) return undefined;
   if (value.charCodeAt(start) !== SPACE) throw new MalformedTokenError();
 
@@ -47,6 +49,32 @@ export function parseAuthorization(value: string): string | undefined {
   const last = skip(credential, 0, (code) => TOKEN68_CHARS[code] === true);
   const end = skip(credential, last, (code) => code === EQUALS);
   throw last > 0 && isSeparator(credential.charCodeAt(end)) ? new AmbiguousTokenError() : new MalformedTokenError();
+}
+
+/** Whether an `Authorization` value is of the scheme `DPoP`. @internal */
+export function isDpop(value: string): boolean {
+  const [from] = withoutBlanks(value);
+  const end = from + DPOP.length;
+  return value.slice(from, end).toLowerCase() === DPOP && !TOKEN_CHARS[value.charCodeAt(end)];
+}
+
+/**
+ * Whether an `Authorization` value holds credentials, of whatever scheme: anything but `Bearer` with
+ * nothing behind it.
+ *
+ * @internal
+ */
+export function hasCredentials(value: string): boolean {
+  const [from, to] = withoutBlanks(value);
+  return from < to && value.slice(from, to).toLowerCase() !== BEARER;
+}
+
+/** Where the name of a scheme that is taken ends. */
+function schemeEnd(value: string, from: number, isDpopTaken: boolean): number | undefined {
+  const end = from + BEARER.length;
+  if (value.slice(from, end).toLowerCase() === BEARER) return end;
+  const dpopEnd = from + DPOP.length;
+  return isDpopTaken && value.slice(from, dpopEnd).toLowerCase() === DPOP ? dpopEnd : undefined;
 }
 
 /**

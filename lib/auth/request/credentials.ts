@@ -1,7 +1,8 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { AmbiguousTokenError, isJwksError, MalformedTokenError } from '../../core/errors.js';
 import type { TokenExtractorRequest } from '../../options/jwks-options.js';
-import { assertSafeForExtractors, parseAuthorization } from './bearer-token.js';
+import type { TokenScheme } from '../../proof/sender-proof.js';
+import { assertSafeForExtractors, hasCredentials, isDpop, parseAuthorization } from './bearer-token.js';
 import { fieldsOf } from '../fields.js';
 import { AUTHORIZATION, isAuthorization, listed, messageAuthorization, valuesIn } from './message-headers.js';
 import { connectionParams } from './request-context.js';
@@ -22,11 +23,15 @@ interface Credentials {
  *
  * @internal
  */
-export function resolveBearerToken(request: unknown, context?: ExecutionContext): string | undefined {
+export function resolveBearerToken(
+  request: unknown,
+  context?: ExecutionContext,
+  isDpopTaken = false,
+): string | undefined {
   if (!context || context.getType<string>() === 'http') {
     const sent = httpHeader(request);
     // What nearly every request is.
-    if (typeof sent === 'string') return parseAuthorization(sent);
+    if (typeof sent === 'string') return parseAuthorization(sent, isDpopTaken);
   }
   const { authorization, tokens } = credentialsOf(request, context);
   const given = [...authorization, ...tokens].filter((value) => value !== undefined && value !== null);
@@ -35,7 +40,18 @@ export function resolveBearerToken(request: unknown, context?: ExecutionContext)
   const [credential] = given;
   if (credential === undefined) return undefined;
   if (typeof credential !== 'string' && !Buffer.isBuffer(credential)) throw new MalformedTokenError();
-  return tokens.length > 0 ? String(credential) || undefined : parseAuthorization(String(credential));
+  return tokens.length > 0 ? String(credential) || undefined : parseAuthorization(String(credential), isDpopTaken);
+}
+
+/** The scheme that a token was sent with. @internal */
+export function sentScheme(request: unknown, context?: ExecutionContext): TokenScheme {
+  return authorizationsOf(request, context).some(isDpop) ? 'DPoP' : 'Bearer';
+}
+
+function authorizationsOf(request: unknown, context: ExecutionContext | undefined): string[] {
+  return credentialsOf(request, context)
+    .authorization.filter((value) => value !== undefined && value !== null)
+    .map(String);
 }
 
 /**
@@ -45,10 +61,7 @@ export function resolveBearerToken(request: unknown, context?: ExecutionContext)
  * @internal
  */
 export function hasOtherCredentials(request: unknown, context: ExecutionContext): boolean {
-  return credentialsOf(request, context).authorization.some((value) => {
-    const text = typeof value === 'string' || Buffer.isBuffer(value) ? String(value).trim() : '';
-    return text !== '' && text.toLowerCase() !== 'bearer';
-  });
+  return authorizationsOf(request, context).some(hasCredentials);
 }
 
 /**

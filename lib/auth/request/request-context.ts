@@ -63,12 +63,19 @@ export function sharingKeyOf(context: ExecutionContext, request: unknown): objec
 /**
  * Only a request of an HTTP route, and Node's own (so Express's and Fastify's), is one HTTP
  * exchange. Other objects, such as a WHATWG `Request`, may be those of a socket that stays.
+ *
+ * @internal
  */
-function isHttpRequest(request: unknown, context: ExecutionContext): request is object {
+export function isHttpRequest(request: unknown, context: ExecutionContext): request is object {
   const type = context.getType<string>();
   if (type === 'ws' || !isObject(request)) return false;
   // Nothing needs to be read of it, which is dear with Express.
   if (type === 'http' && request === requestOf(context)) return true;
+  return isHttpExchange(request);
+}
+
+/** The same, of a request alone. @internal */
+export function isHttpExchange(request: unknown): request is object {
   const own = isNodeRequest(request) ? request : fieldsOf(request)['raw'];
   if (!isNodeRequest(own)) return false;
   return own.headers.upgrade?.toLowerCase() !== 'websocket';
@@ -78,8 +85,8 @@ function isNodeRequest(request: unknown): request is IncomingMessage | Http2Serv
   return request instanceof IncomingMessage || request instanceof Http2ServerRequest;
 }
 
-/** The third of four arguments of a resolver, the second of three of a reference resolver. */
-function graphqlContext(context: ExecutionContext): unknown {
+/** The third of four arguments of a resolver, the second of three of a reference resolver. @internal */
+export function graphqlContext(context: ExecutionContext): unknown {
   if (context.getType<string>() !== 'graphql') return undefined;
   return context.getArgByIndex(context.getArgs().length > 3 ? 2 : 1);
 }

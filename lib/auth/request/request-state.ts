@@ -1,6 +1,7 @@
 import { IncomingMessage } from 'node:http';
 import type { MaybePromise } from '../../core/maybe-promise.js';
 import { privateSlot } from '../../core/private-slot.js';
+import type { SenderProof } from '../../proof/sender-proof.js';
 import type { JwksService } from '../../jwks.service.js';
 import type { AuthenticatedOptions } from '../route-options.js';
 import type { AttachedAuthentication, Authentication } from '../verification.js';
@@ -28,6 +29,8 @@ export interface RequestState {
   attached: AttachedAuthentication | undefined;
   /** The verifications made for it, whether it was accepted or not. */
   authentications: SharedAuthentication | undefined;
+  /** What its sender proves possession of a token by. */
+  proof: SenderProof | undefined;
 }
 
 const states = privateSlot<RequestState>();
@@ -47,7 +50,7 @@ export function knownOf(request: object): RequestState | undefined {
 export function requestStateOf(request: object): RequestState {
   const known = knownOf(request);
   if (known) return known;
-  const state: RequestState = { attached: undefined, authentications: undefined };
+  const state: RequestState = { attached: undefined, authentications: undefined, proof: undefined };
   if (request instanceof IncomingMessage) ofNode.set(request, state);
   else states.fill(request, state);
   return state;

@@ -5,7 +5,8 @@ import {
   ServiceUnavailableException,
   UnauthorizedException,
 } from '@nestjs/common';
-import { isJwksError, type AnyJwksError, type InsufficientScopeError, type JwksErrorCode } from '../../core/errors.js';
+import { isJwksError, type AnyJwksError, type JwksErrorCode } from '../../core/errors.js';
+import { BEARER_ALONE, challengesFor, type ChallengeOffer } from './challenge.js';
 
 interface Fault {
   readonly status: 400 | 401 | 403 | 503;
@@ -90,7 +91,11 @@ const RETRY_AFTER = 5;
  *
  * @internal
  */
-export function errorResponseOf(error: unknown, realm?: string): ErrorResponse | undefined {
+export function errorResponseOf(
+  error: unknown,
+  realm?: string,
+  offer: ChallengeOffer = BEARER_ALONE,
+): ErrorResponse | undefined {
   if (!isJwksError(error) || error.code === 'configuration_invalid') return undefined;
   const code = Object.hasOwn(FAULTS, error.code) ? error.code : 'token_refused';
   const fault = FAULTS[code];
@@ -98,7 +103,9 @@ export function errorResponseOf(error: unknown, realm?: string): ErrorResponse |
   return {
     status,
     headers:
-      status === 503 ? { 'Retry-After': retryAfter(error) } : { 'WWW-Authenticate': challenge(fault, error, realm) },
+      status === 503
+        ? { 'Retry-After': retryAfter(error) }
+        : { 'WWW-Authenticate': challengesFor(fault, error, realm, offer), ...nonceHeaders(error) },
     body: { statusCode: status, message: description, error: EXCEPTIONS[status].error, code },
   };
 }
@@ -122,24 +129,9 @@ export function ownAnswer(error: unknown): HttpException | undefined {
   return rejected && error.cause instanceof HttpException ? error.cause : undefined;
 }
 
-/** RFC 6750 section 3: `Bearer` and, where there is something to say, its parameters. */
-function challenge({ error, description }: Fault, thrown: AnyJwksError, realm: string | undefined): string {
-  const parameters = [
-    ...(realm ? [['realm', realm]] : []),
-    ...(error
-      ? [
-          ['error', error],
-          ['error_description', description],
-        ]
-      : []),
-    ...(error === 'insufficient_scope' ? [['scope', (thrown as InsufficientScopeError).scopes.join(' ')]] : []),
-  ].map(([name, value]) => `${name}="${quotable(value ?? '')}"`);
-  return parameters.length > 0 ? `Bearer ${parameters.join(', ')}` : 'Bearer';
-}
-
-/** The inside of a quoted-string (RFC 9110 section 5.6.4), on one line whatever it is made of. */
-function quotable(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, '?').replace(/["\\]/g, '\\$&');
+/** RFC 9449 section 8.2: a nonce is for this client alone. */
+function nonceHeaders(error: AnyJwksError): Record<string, string> {
+  return error.code === 'dpop_nonce_required' ? { 'DPoP-Nonce': error.nonce, 'Cache-Control': 'no-store' } : {};
 }
 
 /** Whole seconds (RFC 9110 section 10.2.3), at least one. */

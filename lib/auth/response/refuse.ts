@@ -1,12 +1,16 @@
 import type { ExecutionContext } from '@nestjs/common';
 import type { AbstractHttpAdapter } from '@nestjs/core';
+import type { ChallengeOffer } from './challenge.js';
+import { fieldsOf, isObject } from '../fields.js';
 import { graphqlExceptionOf } from './graphql-refusal.js';
 import { messageExceptionOf } from './message-refusal.js';
+import { graphqlContext } from '../request/request-context.js';
 import { httpExceptionOf, ownAnswer, errorResponseOf, type ErrorResponse } from './refusal.js';
 
 /** What a refusal is said with. @internal */
 export interface Reply {
   readonly realm: string | undefined;
+  readonly offer: ChallengeOffer;
   readonly adapter: AbstractHttpAdapter;
 }
 
@@ -17,13 +21,14 @@ export interface Reply {
  * @internal
  */
 export async function toException(error: unknown, context: ExecutionContext, reply: Reply): Promise<unknown> {
-  const response = errorResponseOf(error, reply.realm);
+  const response = errorResponseOf(error, reply.realm, reply.offer);
   if (!response) return error;
   switch (context.getType<string>()) {
     case 'ws':
     case 'rpc':
       return messageExceptionOf(response, error, context);
     case 'graphql':
+      setNonce(response.headers['DPoP-Nonce'], context, reply.adapter);
       return graphqlExceptionOf(response, error);
     case 'http':
       if (!ownAnswer(error)) setHeaders(response, context, reply.adapter);
@@ -31,6 +36,25 @@ export async function toException(error: unknown, context: ExecutionContext, rep
     default:
       return httpExceptionOf(response, error);
   }
+}
+
+/**
+ * Hands a client the nonce for its next proof: where a proof lacks it, and where it is about to end
+ * (RFC 9449 section 8.2).
+ *
+ * @internal
+ */
+export function setNonce(nonce: string | undefined, context: ExecutionContext, adapter: AbstractHttpAdapter): void {
+  if (nonce === undefined) return;
+  const response = responseOf(context);
+  if (isObject(response) && !adapter.isHeadersSent(response)) adapter.setHeader(response, 'DPoP-Nonce', nonce);
+}
+
+/** Of GraphQL only where the context, or Express's request, has it. */
+function responseOf(context: ExecutionContext): unknown {
+  if (context.getType<string>() !== 'graphql') return context.switchToHttp().getResponse();
+  const own = fieldsOf(graphqlContext(context));
+  return own['res'] ?? own['reply'] ?? fieldsOf(own['req'])['res'];
 }
 
 function setHeaders(errorResponse: ErrorResponse, context: ExecutionContext, adapter: AbstractHttpAdapter): void {

@@ -1,0 +1,115 @@
+import type { ExecutionContext } from '@nestjs/common';
+import { SenderProof, type RequestTarget, type TokenScheme } from '../proof/sender-proof.js';
+import type { JwksService } from '../jwks.service.js';
+import type { ChallengeOffer } from './response/challenge.js';
+import { sentScheme } from './request/credentials.js';
+import { fieldsOf, type Fields } from './fields.js';
+import { isHttpExchange, isHttpRequest } from './request/request-context.js';
+import { requestStateOf } from './request/request-state.js';
+import type { AuthenticatedOptions } from './route-options.js';
+
+/** How a token came, and what its sender proves possession by. @internal */
+export interface Sender {
+  readonly scheme: TokenScheme | undefined;
+  readonly proof: SenderProof | undefined;
+}
+
+const NOT_ASKED: Sender = { scheme: undefined, proof: undefined };
+
+/** Whether the scheme `DPoP` is taken. @internal */
+export function takesDpop({ settings }: JwksService): boolean {
+  return settings.sender?.dpop !== undefined;
+}
+
+/**
+ * The sender of a request; without `context` one of HTTP. Costs nothing where senders are not
+ * checked.
+ *
+ * @internal
+ */
+export function senderOf(jwks: JwksService, request: unknown, context?: ExecutionContext): Sender {
+  const isDpopTaken = takesDpop(jwks);
+  if (!isDpopTaken && jwks.settings.sender?.mtls === undefined) return NOT_ASKED;
+  const isHttp = context ? isHttpRequest(request, context) : isHttpExchange(request);
+  return {
+    scheme: isDpopTaken ? sentScheme(request, context) : 'Bearer',
+    proof: isHttp ? proofOf(request as object) : undefined,
+  };
+}
+
+/** One for each request, for its proof is checked once. */
+function proofOf(request: object): SenderProof {
+  const state = requestStateOf(request);
+  state.proof ??= new HttpSenderProof(request);
+  return state.proof;
+}
+
+/** Reads a request of Express, Fastify or Node itself. */
+class HttpSenderProof extends SenderProof {
+  private readonly fields: Fields;
+  /** Fastify keeps Node's request as `raw`. */
+  private readonly raw: Fields;
+  private readonly headers: Fields;
+
+  constructor(readonly request: object) {
+    super();
+    this.fields = fieldsOf(request);
+    this.raw = fieldsOf(this.fields['raw']);
+    this.headers = fieldsOf(this.fields['headers']);
+  }
+
+  get method(): string {
+    return String(this.fields['method']);
+  }
+
+  get requestTarget(): string {
+    const { fields, raw } = this;
+    return String(fields['originalUrl'] ?? raw['originalUrl'] ?? fields['url'] ?? raw['url'] ?? '');
+  }
+
+  get socket(): unknown {
+    return this.fields['socket'] ?? this.raw['socket'];
+  }
+
+  header(name: string): unknown {
+    return this.headers[name];
+  }
+
+  /** The frameworks know which proxies they trust; `X-Forwarded-*` is not read here. */
+  target(): RequestTarget {
+    const { protocol, host } = this.fields;
+    const isEncrypted = fieldsOf(this.socket)['encrypted'] === true;
+    return {
+      protocol: typeof protocol === 'string' ? protocol : isEncrypted ? 'https' : 'http',
+      authority: this.isAmbiguous() ? undefined : (text(host) ?? text(this.sentAuthority)),
+    };
+  }
+
+  /** Of HTTP/2 `:authority` counts. */
+  private get sentAuthority(): unknown {
+    return this.headers[':authority'] ?? this.headers['host'];
+  }
+
+  private isAmbiguous(): boolean {
+    const { host = this.sentAuthority } = this.headers;
+    return text(host)?.toLowerCase() !== text(this.sentAuthority)?.toLowerCase();
+  }
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+/** What challenges say on a route. @internal */
+export function offerOf(jwks: JwksService, used: TokenScheme, route: AuthenticatedOptions = {}): ChallengeOffer {
+  const { resourceMetadata } = jwks;
+  const { dpop, mtls, isVerifiedByGateway = false } = jwks.settings.sender ?? {};
+  const isDpopAsked = route.senderConstrained === true && !mtls && !isVerifiedByGateway;
+  return {
+    used,
+    isBearerTaken: !dpop || !(dpop.required || isDpopAsked),
+    dpopAlgorithms: dpop?.algorithms,
+    resourceMetadata,
+    scopes: resourceMetadata === undefined ? [] : [...(route.scopes ?? []), ...(route.anyOfScopes ?? [])],
+  };
+}
