@@ -24,11 +24,14 @@ export {
   UnsupportedAlgorithmError,
   UntrustedIssuerError,
 } from './core/errors.js';
+export { StepUpRequiredError } from './core/sender-errors.js';
 export { JWKS_MODULE_OPTIONS } from './jwks.module-definition.js';
 export { JwksModule } from './jwks.module.js';
 export { JwksService } from './jwks.service.js';
 export { JwkSet } from './keys/jwk-set.js';
 export { SigningKey } from './keys/signing-key.js';
+export { redisReplayStore } from './proof/redis-replay-store.js';
+export { memoryReplayStore } from './proof/replay-store.js';
 
 export type { Authentication } from './client/authentication.js';
 export type { ClaimsSchema } from './auth/claims-schema.js';
@@ -36,9 +39,8 @@ export type { AuthenticatedOptions } from './auth/route-options.js';
 export type { JwksStatus } from './client/trusted-issuer.js';
 export type { AnyJwksError, JwksErrorCode } from './core/errors.js';
 export type { JwksEvent } from './core/events.js';
-export type { JwksCacheOptions, JwksRefetchLimitOptions } from './options/cache-options.js';
+export type { JwksCacheOptions } from './options/cache-options.js';
 export type { JwksHttpOptions } from './options/http-options.js';
-export type { JwksMetricsOptions } from './options/metrics-options.js';
 export type {
   JwksIssuerConfig,
   JwksIssuerOptions,
@@ -52,9 +54,8 @@ export type {
   JwksMultiIssuerOptions,
   JwksOptionsFactory,
   JwksSharedOptions,
-  JwksSingleIssuerOptions,
   TokenExtractorRequest,
 } from './options/jwks-options.js';
-export type { JwksTokenCacheOptions } from './options/token-cache-options.js';
 export type { JwksVerifyOptions } from './options/verify-options.js';
+export type { ReplayStore } from './proof/replay-store.js';
 export type { VerifiedToken } from './tokens/verified-token.js';

@@ -1,6 +1,7 @@
-import type { KeyObject } from 'node:crypto';
+import { createHash, X509Certificate, type KeyObject } from 'node:crypto';
 import { CompactSign, type CompactJWSHeaderParameters, type CryptoKey, type JWK } from 'jose';
 import { parseDuration, type Duration } from '../core/clock.js';
+import type { TestDpopKey } from './dpop-key.js';
 
 /** Header, lifetime and key of a token that a `TestIssuer` signs. @publicApi */
 export interface SignOptions {
@@ -22,6 +23,10 @@ export interface SignOptions {
    * it. @default '5m'
    */
   expiresIn?: Duration;
+  /** Binds the token to the key of a DPoP client: `cnf.jkt` (RFC 9449 section 6.1). */
+  dpop?: TestDpopKey;
+  /** Binds the token to a client certificate, PEM or DER: `cnf["x5t#S256"]` (RFC 8705 section 3.1). */
+  certificate?: string | Uint8Array;
   /** A key that is not the issuer's, for forged tokens: a private key, or a secret for HS256. */
   key?: CryptoKey | KeyObject | JWK | Uint8Array;
 }
@@ -52,6 +57,14 @@ export function completeClaims(
     throw new TypeError(`expiresIn takes milliseconds or text such as '5m', not ${String(expiresIn)}`);
   const iat = typeof claims['iat'] === 'number' ? claims['iat'] : defaults.iat;
   return { ...defaults, exp: Math.floor(iat + lifetime), ...claims };
+}
+
+/** What binds a token, as a claim; nothing where it is not bound. @internal */
+export function confirmation({ dpop, certificate }: SignOptions): TestClaims {
+  if (!dpop && certificate === undefined) return {};
+  const x5t =
+    certificate !== undefined && createHash('sha256').update(new X509Certificate(certificate).raw).digest('base64url');
+  return { cnf: { ...(dpop && { jkt: dpop.thumbprint }), ...(x5t && { 'x5t#S256': x5t }) } };
 }
 
 /** @internal */

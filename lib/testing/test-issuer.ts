@@ -1,10 +1,11 @@
 import type { DynamicModule } from '@nestjs/common';
 import type { JWK } from 'jose';
 import { parseDuration, systemClock, type Duration } from '../core/clock.js';
+import { TestDpopKey, type TestDpopKeyOptions } from './dpop-key.js';
 import { issuerPage } from './issuer-pages.js';
 import { IssuerServer, problem, type RecordedRequest, type Reply } from './issuer-server.js';
 import { KeyRing, type RotateOptions, type TestSigningKey } from './key-ring.js';
-import { completeClaims, signToken, type SignOptions, type TestClaims } from './sign-token.js';
+import { completeClaims, confirmation, signToken, type SignOptions, type TestClaims } from './sign-token.js';
 import type { OverrideOptions } from './overridden-options.js';
 import type { TestIssuerOptions } from './test-issuer-options.js';
 import { testIssuerModule } from './test-issuer.module.js';
@@ -104,6 +105,7 @@ export class TestIssuer implements AsyncDisposable {
       sub: 'test-user',
       ...(audience && { aud: audience }),
       iat: Math.floor(this.now() / 1000),
+      ...confirmation(options),
     };
     return signToken(completeClaims(defaults, claims, options.expiresIn), {
       alg: options.alg ?? own.alg,
@@ -111,6 +113,11 @@ export class TestIssuer implements AsyncDisposable {
       key: options.key ?? own.privateKey,
       header: options.header,
     });
+  }
+
+  /** The key of a client that binds its tokens (DPoP): for `sign(claims, { dpop: key })`. */
+  createDpopKey(options: TestDpopKeyOptions = {}): Promise<TestDpopKey> {
+    return TestDpopKey.create(options, () => this.now());
   }
 
   /** Publishes a new key and signs with it from now on. Returns its kid. */

@@ -43,9 +43,15 @@ export function resolveBearerToken(
   return tokens.length > 0 ? String(credential) || undefined : parseAuthorization(String(credential), isDpopTaken);
 }
 
-/** The scheme that a token was sent with. @internal */
+/** The scheme that a token was sent with; of several headers, `Bearer`. @internal */
 export function sentScheme(request: unknown, context?: ExecutionContext): TokenScheme {
-  return authorizationsOf(request, context).some(isDpop) ? 'DPoP' : 'Bearer';
+  try {
+    return authorizationsOf(request, context).some(isDpop) ? 'DPoP' : 'Bearer';
+  } catch (error) {
+    // Asked for the challenges of the very error.
+    if (isJwksError(error)) return 'Bearer';
+    throw error;
+  }
 }
 
 function authorizationsOf(request: unknown, context: ExecutionContext | undefined): string[] {
