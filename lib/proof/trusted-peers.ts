@@ -36,9 +36,11 @@ export function isPeerEntry(value: unknown): value is string {
 }
 
 function parse(entry: string): { address: string; family: 'ipv4' | 'ipv6'; prefix: number | undefined } | undefined {
-  const [address = '', length, ...rest] = entry.replace(MAPPED, '').split('/');
+  const [address = '', length, ...rest] = entry.split('/');
   const version = isIP(address);
   if (version === 0 || rest.length > 0 || address.includes('%')) return undefined;
+  // Its length would count from the start of the IPv6 address: '/12' would be far more than was meant.
+  if (MAPPED.test(address)) return undefined;
   if (length !== undefined && (!/^\d{1,3}$/.test(length) || Number(length) > (version === 4 ? 32 : 128)))
     return undefined;
   return {

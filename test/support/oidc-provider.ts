@@ -27,6 +27,8 @@ class NoStorage {
 }
 
 const SCOPES = 'orders:read orders:write';
+/** Its tokens are bound to the certificate that it sends as `x-client-certificate`, PEM in URL encoding. */
+const MTLS_CLIENT = { client_id: 'shop-mtls', client_secret: 'another secret of the shop, as long' };
 const CLIENT = { client_id: 'shop', client_secret: 'a secret of the shop, and a long one' };
 
 let made = 0;
@@ -85,6 +87,26 @@ export class OidcIdentityProvider {
     return answer.access_token;
   }
 
+  /** The client that {@link token} is for, for a client library of OAuth. */
+  get client() {
+    return { ...CLIENT, resource: `urn:api:${this.keys[0]!.alg}` };
+  }
+
+  /** A token that is bound to a client certificate (RFC 8705). */
+  async certificateBoundToken(certificate: string): Promise<string> {
+    const body = new URLSearchParams({
+      grant_type: 'client_credentials',
+      scope: 'orders:read',
+      resource: this.client.resource,
+      ...MTLS_CLIENT,
+    });
+    const headers = { 'x-client-certificate': encodeURIComponent(certificate) };
+    const response = await fetch(`${this.issuer}/token`, { method: 'POST', body, headers });
+    const answer = (await response.json()) as { access_token?: string };
+    if (!answer.access_token) throw new Error(`The token endpoint answered ${response.status}`);
+    return answer.access_token;
+  }
+
   /** A new key in place of the old ones, or in front of them. Returns its kid. */
   async rotate({ alg = this.keys[0]!.alg, keep = false } = {}): Promise<string> {
     const key = await newKey(alg);
@@ -114,23 +136,28 @@ export class OidcIdentityProvider {
   private async useKeys(keys: readonly TestKey[]): Promise<void> {
     const { default: Provider } = await oidcProvider();
     const provider = new Provider(this.issuer, {
-      clients: [
-        {
-          ...CLIENT,
-          token_endpoint_auth_method: 'client_secret_post',
-          // It is unused here, but must be an algorithm with a key.
-          id_token_signed_response_alg: keys[0]!.alg,
-          grant_types: ['client_credentials'],
-          redirect_uris: [],
-          response_types: [],
-        },
-      ],
+      clients: [CLIENT, { ...MTLS_CLIENT, tls_client_certificate_bound_access_tokens: true }].map((client) => ({
+        ...client,
+        token_endpoint_auth_method: 'client_secret_post',
+        // It is unused here, but must be an algorithm with a key.
+        id_token_signed_response_alg: keys[0]!.alg,
+        grant_types: ['client_credentials'],
+        redirect_uris: [],
+        response_types: [],
+      })),
       jwks: { keys: keys.map((key) => ({ ...key.privateJwk, use: 'sig' })) },
       adapter: NoStorage,
       ttl: { ClientCredentials: 600 },
+      enabledJWA: { dPoPSigningAlgValues: ['ES256', 'Ed25519', 'EdDSA', 'RS256', 'PS256'] },
       features: {
         devInteractions: { enabled: false },
         clientCredentials: { enabled: true },
+        dPoP: { enabled: true },
+        mTLS: {
+          enabled: true,
+          certificateBoundAccessTokens: true,
+          getCertificate: (ctx) => decodeURIComponent(ctx.get('x-client-certificate')),
+        },
         resourceIndicators: { enabled: true, getResourceServerInfo: (_, resource) => this.resourceServer(resource) },
       },
     });

@@ -15,7 +15,15 @@ declare module 'oidc-provider' {
     jwks: { keys: readonly object[] };
     adapter: new (name: string) => object;
     ttl: Readonly<Record<string, number>>;
+    enabledJWA?: Readonly<Record<string, readonly string[]>>;
     features: {
+      dPoP?: { enabled: boolean };
+      mTLS?: {
+        enabled: boolean;
+        certificateBoundAccessTokens: boolean;
+        /** PEM. */
+        getCertificate(context: { get(header: string): string }): string;
+      };
       devInteractions: { enabled: boolean };
       clientCredentials: { enabled: boolean };
       resourceIndicators: {
