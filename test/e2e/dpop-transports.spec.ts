@@ -1,0 +1,162 @@
+import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
+import { Controller } from '@nestjs/common';
+import { GraphQLModule, Query, Resolver } from '@nestjs/graphql';
+import { MercuriusDriver, type MercuriusDriverConfig } from '@nestjs/mercurius';
+import { ClientProxyFactory, MessagePattern, Payload, Transport } from '@nestjs/microservices';
+import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
+import { firstValueFrom } from 'rxjs';
+import { io } from 'socket.io-client';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Authenticated, Claims, JwksModule, type JwksEvent, JwksService } from '../../lib/index.js';
+import { TestIssuer, type TestDpopKey } from '../../lib/testing/index.js';
+import { ADAPTERS, Api } from './support/api.js';
+
+@Resolver()
+@Authenticated()
+class OrdersResolver {
+  @Query(() => String)
+  me(@Claims('sub') sub: string): string {
+    return sub;
+  }
+
+  @Query(() => String)
+  @Authenticated({ senderConstrained: true, audience: ['orders-api', 'other'] })
+  bound(): string {
+    return 'bound';
+  }
+}
+
+const [express, fastify] = ADAPTERS;
+
+let issuer: TestIssuer;
+let key: TestDpopKey;
+let token: string;
+
+beforeAll(async () => {
+  issuer = await TestIssuer.start({ audience: 'orders-api' });
+  key = await issuer.createDpopKey();
+  token = await issuer.sign({ sub: 'alice' }, { dpop: key });
+});
+
+afterAll(() => issuer.close());
+
+const apollo = () =>
+  GraphQLModule.forRoot<ApolloDriverConfig>({ driver: ApolloDriver, autoSchemaFile: true, playground: false });
+const mercurius = () => GraphQLModule.forRoot<MercuriusDriverConfig>({ driver: MercuriusDriver, autoSchemaFile: true });
+
+describe.each([
+  ['Apollo on Express', express[1], apollo],
+  ['Mercurius on Fastify', fastify[1], mercurius],
+])('DPoP with GraphQL by %s', (_, makeAdapter, graphql) => {
+  const query = '{ me again: me bound }';
+
+  async function ask(api: Api, options: { nonce?: string; dpop?: string } = {}) {
+    const url = `${await api.app.getUrl()}/graphql`;
+    const dpop = options.dpop ?? (await key.proof('POST', url, { accessToken: token, ...options }));
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `DPoP ${token}`, dpop },
+      body: JSON.stringify({ query }),
+    });
+    const body = (await response.json()) as { data: unknown; errors?: { extensions: { code: string } }[] };
+    return { data: body.data, codes: body.errors?.map(({ extensions }) => extensions.code), headers: response.headers };
+  }
+
+  const start = (dpop: object | true) =>
+    Api.start(makeAdapter, {
+      imports: [JwksModule.forRoot({ ...issuer.options(), dpop }), graphql()],
+      providers: [OrdersResolver],
+    });
+
+  it('checks one proof once for all fields of a request', async () => {
+    await using api = await start(true);
+    expect((await ask(api)).data).toEqual({ me: 'alice', again: 'alice', bound: 'bound' });
+    const url = `${await api.app.getUrl()}/graphql`;
+    const dpop = await key.proof('POST', url, { accessToken: token });
+    expect((await ask(api, { dpop })).codes).toBeUndefined();
+    expect((await ask(api, { dpop })).codes).toEqual(expect.arrayContaining(['dpop_proof_invalid']));
+  });
+
+  it('hands out a nonce by the header of the response', async () => {
+    await using api = await start({ nonce: { secret: 'a secret of at least 32 characters' } });
+    const first = await ask(api);
+    expect(first.codes).toEqual(expect.arrayContaining(['dpop_nonce_required']));
+    const nonce = String(first.headers.get('dpop-nonce'));
+    expect((await ask(api, { nonce })).data).toEqual({ me: 'alice', again: 'alice', bound: 'bound' });
+  });
+});
+
+@WebSocketGateway()
+class Gateway {
+  @SubscribeMessage('me')
+  @Authenticated()
+  me(@Claims('sub') sub: string) {
+    return sub;
+  }
+}
+
+@Controller()
+class Messages {
+  @MessagePattern('me')
+  @Authenticated()
+  me(@Claims('sub') sub: string, @Payload() _data: unknown) {
+    return sub;
+  }
+}
+
+describe('DPoP over other transports', () => {
+  const watched = (api: Api) => {
+    const events: JwksEvent[] = [];
+    api.app.get(JwksService).events$.subscribe((event) => events.push(event));
+    return events;
+  };
+  const REFUSED = {
+    type: 'token.rejected',
+    code: 'claim_invalid',
+    claim: 'cnf',
+    reason: expect.stringContaining('only an HTTP request can prove') as string,
+  };
+
+  it.each(['Bearer', 'DPoP'])('a gateway rejects a bound token with a reason: %s', async (scheme) => {
+    await using api = await Api.start(express[1], {
+      imports: [JwksModule.forRoot({ ...issuer.options(), dpop: true })],
+      providers: [Gateway],
+    });
+    const events = watched(api);
+    const url = await api.app.getUrl();
+    const dpop = await key.proof('GET', `${url}/socket.io/`, { accessToken: token });
+    const socket = io(url, {
+      transports: ['websocket'],
+      reconnection: false,
+      extraHeaders: { authorization: `${scheme} ${token}`, dpop },
+    });
+    const exception = await new Promise<unknown>((resolve) => {
+      socket.on('exception', resolve);
+      socket.emit('me', {}, resolve);
+    });
+    socket.close();
+    expect(exception).toMatchObject({ code: 'claim_invalid' });
+    expect(events).toContainEqual(expect.objectContaining(REFUSED));
+  });
+
+  it('a microservice rejects a bound token with a reason', async () => {
+    const options = { host: '127.0.0.1', port: 0 };
+    const tokenFrom = ({ data }: { data?: unknown }) => (data as { token?: string } | undefined)?.token ?? null;
+    await using api = await Api.start(
+      express[1],
+      { imports: [JwksModule.forRoot({ ...issuer.options(), dpop: true, tokenFrom })], controllers: [Messages] },
+      async (app) => {
+        app.connectMicroservice({ transport: Transport.TCP, options }, { inheritAppConfig: true });
+        await app.startAllMicroservices();
+      },
+    );
+    const events = watched(api);
+    const [service] = api.app.getMicroservices();
+    const { port } = (service?.unwrap() as { address(): { port: number } }).address();
+    const client = ClientProxyFactory.create({ transport: Transport.TCP, options: { ...options, port } });
+    const failed: unknown = await firstValueFrom(client.send('me', { token })).catch((error: unknown) => error);
+    await client.close();
+    expect(failed).toMatchObject({ code: 'claim_invalid' });
+    expect(events).toContainEqual(expect.objectContaining(REFUSED));
+  });
+});
