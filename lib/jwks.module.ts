@@ -7,12 +7,13 @@ import {
   type OnModuleInit,
   type Provider,
 } from '@nestjs/common';
-import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import { APP_FILTER, ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { assertRulesAreGuarded } from './auth/guard-coverage.js';
 import { JwksAuthGuard } from './auth/jwks-auth.guard.js';
 import { JwksStrategy } from './auth/passport/jwks.strategy.js';
 import { describeRoutes } from './auth/open-api.js';
 import { JwksModuleChecks } from './auth/module-checks.js';
+import { StepUpFilter } from './auth/step-up.filter.js';
 import { JwksRuntime } from './client/jwks-runtime.js';
 import { JwksConfigurationError } from './core/errors.js';
 import {
@@ -39,6 +40,7 @@ const providers: Provider[] = [
   JwksAuthGuard,
   JwksStrategy,
   JwksModuleChecks,
+  { provide: APP_FILTER, useClass: StepUpFilter },
 ];
 
 /**

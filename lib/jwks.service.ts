@@ -62,6 +62,11 @@ export class JwksService extends JwksAccess {
     return this.runtime.issuers.forget(issuer);
   }
 
+  /** The wall clock, in milliseconds. @internal */
+  now(): number {
+    return this.runtime.clock.now();
+  }
+
   /** Returns or throws at once where nothing has to be waited for. @internal */
   authenticate(request: AuthenticationRequest): MaybePromise<Authentication> {
     return this.runtime.authenticator.authenticate(request);

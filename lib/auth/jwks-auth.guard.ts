@@ -135,7 +135,8 @@ export class JwksAuthGuard implements CanActivate {
     options: AuthenticatedOptions,
     _context: ExecutionContext,
   ): void | Promise<void> {
-    return authorizeRoute(authentication.token.claims, options, authentication.scopesFrom);
+    const { token, scopesFrom } = authentication;
+    return authorizeRoute(token.claims, options, { scopesFrom, now: () => this.jwks.now() });
   }
 
   /**

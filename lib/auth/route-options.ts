@@ -1,4 +1,6 @@
+import { parseDuration } from '../core/clock.js';
 import { JwksConfigurationError } from '../core/errors.js';
+import type { StepUpRequirement } from '../core/sender-errors.js';
 import { freezeOptions, type FrozenOptions } from '../options/frozen-options.js';
 import { CLAIM_RULES, freezeClaimRules, isClaimRules, type ClaimRules } from '../tokens/claim-rules.js';
 
@@ -43,6 +45,13 @@ export interface AuthenticatedOptions {
    * @default false
    */
   readonly senderConstrained?: boolean;
+  /**
+   * How strong (`acr`) and how recent (`auth_time`) the login of the user must be, for what is worth
+   * another one; else 401 `insufficient_user_authentication` (RFC 9470), by which clients know to send
+   * the user to the provider. A token without the claim is rejected. Checked after `claims` and
+   * `scopes`.
+   */
+  readonly stepUp?: StepUpRequirement;
 }
 
 /** RFC 6750 section 3: what a scope may be made of, so that it fits a challenge. */
@@ -58,6 +67,7 @@ const CHECKS: Readonly<Record<keyof AuthenticatedOptions, Check>> = {
     value === false || isTextOrTexts(value) ? undefined : 'takes a non-empty string, a list of such, or `false`',
   claims: claimsFault,
   optional: (value) => (value === undefined || typeof value === 'boolean' ? undefined : 'takes `true` or `false`'),
+  stepUp: stepUpFault,
   senderConstrained: (value) => (typeof value === 'boolean' ? undefined : 'takes `true` or `false`'),
 };
 
@@ -87,7 +97,7 @@ const frozen = new WeakMap<AuthenticatedOptions, FrozenOptions | undefined>();
  */
 export function freezeRouteOptions(options: AuthenticatedOptions): AuthenticatedOptions {
   assertRouteOptions(options);
-  const { scopes, anyOfScopes, claims, ...others } = Object.assign(
+  const { scopes, anyOfScopes, claims, stepUp, ...others } = Object.assign(
     Object.create(null) as AuthenticatedOptions,
     options,
   );
@@ -97,6 +107,7 @@ export function freezeRouteOptions(options: AuthenticatedOptions): Authenticated
     ...(scopes && { scopes: Object.freeze([...scopes]) }),
     ...(anyOfScopes && { anyOfScopes: Object.freeze([...anyOfScopes]) }),
     ...(claims && { claims: freezeClaimRules(claims) }),
+    ...(stepUp && { stepUp: freezeStepUp(stepUp) }),
     ...asked,
   };
   const copy: AuthenticatedOptions = Object.freeze(Object.assign(Object.create(null) as object, given));
@@ -136,6 +147,24 @@ function scopeFault(value: unknown): string | undefined {
 
 function claimsFault(value: unknown): string | undefined {
   return isClaimRules(value) ? undefined : `takes ${CLAIM_RULES}`;
+}
+
+function stepUpFault(value: unknown): string | undefined {
+  const takes = 'takes { acrValues, maxAge }, at least one of them: a list of texts without spaces, and a duration';
+  if (!isRecord(value)) return takes;
+  const { acrValues, maxAge, ...others } = value;
+  const isAcrValid = !Object.hasOwn(value, 'acrValues') || scopeFault(acrValues) === undefined;
+  // In whole seconds, as clients get it (RFC 9470 section 3).
+  const isAgeValid = !Object.hasOwn(value, 'maxAge') || parseDuration(maxAge) >= 1_000;
+  const hasRule = Object.hasOwn(value, 'acrValues') || Object.hasOwn(value, 'maxAge');
+  return hasRule && isAcrValid && isAgeValid && Object.keys(others).length === 0 ? undefined : takes;
+}
+
+function freezeStepUp({ acrValues, maxAge }: StepUpRequirement): StepUpRequirement {
+  return Object.freeze({
+    ...(acrValues && { acrValues: Object.freeze([...acrValues]) }),
+    ...(maxAge !== undefined && { maxAge }),
+  });
 }
 
 function isTextOrTexts(value: unknown): boolean {

@@ -1,5 +1,7 @@
 import type { JWTPayload } from 'jose';
+import { parseDuration } from '../core/clock.js';
 import { AccessDeniedError, InsufficientScopeError } from '../core/errors.js';
+import { StepUpRequiredError, type StepUpRequirement } from '../core/sender-errors.js';
 import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
 import { claimAt } from '../tokens/claim-path.js';
 import { checkClaims } from '../tokens/claim-rules.js';
@@ -12,18 +14,34 @@ const accessDenied = (name: string, options?: { cause?: unknown }) => new Access
 
 /**
  * Whether a verified token is enough for a route. The claims come first: a token that is not for
- * this route is not worth more scopes.
+ * this route is not worth more scopes, and one without the scopes not worth another login.
  *
  * @internal
  */
 export function authorizeRoute(
   claims: Readonly<JWTPayload>,
   options: AuthenticatedOptions,
-  scopesFrom?: ScopesFrom,
+  { scopesFrom, now }: { readonly scopesFrom?: ScopesFrom | undefined; readonly now: () => number },
 ): MaybePromise<void> {
   const checking = options.claims && checkClaims(claims, options.claims, accessDenied);
-  if (isPromise(checking)) return checking.then(() => assertScopes(claims, options, scopesFrom));
-  assertScopes(claims, options, scopesFrom);
+  const assertOthers = () => {
+    assertScopes(claims, options, scopesFrom);
+    if (options.stepUp) assertStepUp(claims, options.stepUp, now());
+  };
+  if (isPromise(checking)) return checking.then(assertOthers);
+  assertOthers();
+}
+
+/** RFC 9470: what the token does not say has not happened. */
+function assertStepUp(claims: Readonly<JWTPayload>, required: StepUpRequirement, now: number): void {
+  const { acrValues, maxAge } = required;
+  const acr = claimAt(claims, 'acr');
+  if (acrValues && !(typeof acr === 'string' && acrValues.includes(acr))) throw new StepUpRequiredError(required);
+  if (maxAge === undefined) return;
+  const authTime = claimAt(claims, 'auth_time');
+  // A login that lies further in the future than it may lie in the past is no clock difference.
+  const isRecent = typeof authTime === 'number' && Math.abs(now - authTime * 1000) <= parseDuration(maxAge);
+  if (!isRecent) throw new StepUpRequiredError(required);
 }
 
 /** For a route that takes bound tokens alone. @internal */

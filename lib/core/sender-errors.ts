@@ -58,9 +58,9 @@ export interface StepUpRequirement {
 }
 
 /**
- * The token is good, but the user has to log in again, or in a stronger way (RFC 9470). Throw it in
- * `validate` or a handler that a guard of the application calls, or let `stepUp` of
- * `@Authenticated()` do so. Answered with 401 `insufficient_user_authentication`.
+ * The token is good, but the user has to log in again, or in a stronger way (RFC 9470). `stepUp` of
+ * `@Authenticated()` throws it; `validate`, a handler or a service may too, where the request itself
+ * says how much it is worth. Answered with 401 `insufficient_user_authentication`.
  *
  * @publicApi
  */

@@ -1,14 +1,20 @@
 import type { JWTPayload } from 'jose';
 import { describe, expect, it } from 'vitest';
-import { authorizeRoute as judgeNow, scopesOf } from '../../lib/auth/route-rules.js';
+import { authorizeRoute as authorizeNow, scopesOf } from '../../lib/auth/route-rules.js';
 import type { ScopesFrom } from '../../lib/auth/verification.js';
 import type { AuthenticatedOptions } from '../../lib/auth/route-options.js';
 
 const CLAIM = (claim: string) => expect.objectContaining({ code: 'access_denied', claim });
 const SCOPE = (...scopes: string[]) => expect.objectContaining({ code: 'insufficient_scope', scopes });
 
+const NOW = 1_800_000_000_000;
+
 /** What is thrown at once counts as a rejection. */
-const authorizeRoute = async (...asked: Parameters<typeof judgeNow>): Promise<void> => judgeNow(...asked);
+const authorizeRoute = async (
+  claims: JWTPayload,
+  options: AuthenticatedOptions,
+  scopesFrom?: ScopesFrom,
+): Promise<void> => authorizeNow(claims, options, { scopesFrom, now: () => NOW });
 
 describe('scopesOf', () => {
   it.each([
@@ -136,5 +142,49 @@ describe('authorizeRoute', () => {
       code: 'access_denied',
       cause: thrown,
     });
+  });
+});
+
+describe('stepUp', () => {
+  const MFA = 'urn:example:mfa';
+  const at = (secondsAgo: number) => NOW / 1000 - secondsAgo;
+  const STEP_UP = expect.objectContaining({ code: 'step_up_required' });
+
+  it.each<[object, NonNullable<AuthenticatedOptions['stepUp']>]>([
+    [{ acr: MFA }, { acrValues: [MFA] }],
+    [{ acr: MFA }, { acrValues: ['phr', MFA] }],
+    [{ auth_time: at(0) }, { maxAge: '5m' }],
+    [{ auth_time: at(300) }, { maxAge: '5m' }],
+    [{ auth_time: at(-2) }, { maxAge: '5m' }],
+    [
+      { acr: MFA, auth_time: at(60) },
+      { acrValues: [MFA], maxAge: 300_000 },
+    ],
+  ])('accepts %j for %j', async (claims, stepUp) => {
+    await expect(authorizeRoute(claims as JWTPayload, { stepUp })).resolves.toBeUndefined();
+  });
+
+  it.each<[object, NonNullable<AuthenticatedOptions['stepUp']>]>([
+    [{}, { acrValues: [MFA] }],
+    [{ acr: 'pwd' }, { acrValues: [MFA] }],
+    [{ acr: [MFA] }, { acrValues: [MFA] }],
+    [{ acr: `${MFA} other` }, { acrValues: [MFA] }],
+    [Object.create({ acr: MFA }) as object, { acrValues: [MFA] }],
+    [{}, { maxAge: '5m' }],
+    [{ auth_time: at(301) }, { maxAge: '5m' }],
+    [{ auth_time: String(at(0)) }, { maxAge: '5m' }],
+    [{ auth_time: Number.NaN }, { maxAge: '5m' }],
+    [{ auth_time: at(-301) }, { maxAge: '5m' }],
+    [{ auth_time: null }, { maxAge: '5m' }],
+    [{ acr: MFA }, { acrValues: [MFA], maxAge: '5m' }],
+    [{ auth_time: at(0) }, { acrValues: [MFA], maxAge: '5m' }],
+  ])('asks for another login with %j for %j', async (claims, stepUp) => {
+    await expect(authorizeRoute(claims as JWTPayload, { stepUp })).rejects.toEqual(STEP_UP);
+  });
+
+  it('comes after claims and scopes: a token for another route is not worth another login', async () => {
+    const stepUp = { acrValues: [MFA] };
+    await expect(authorizeRoute({}, { stepUp, scopes: ['a'] })).rejects.toEqual(SCOPE('a'));
+    await expect(authorizeRoute({}, { stepUp, claims: { org: 'acme' } })).rejects.toEqual(CLAIM('org'));
   });
 });

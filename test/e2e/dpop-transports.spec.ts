@@ -152,7 +152,7 @@ describe('DPoP over other transports', () => {
     );
     const events = watched(api);
     const [service] = api.app.getMicroservices();
-    const { port } = (service?.unwrap() as { address(): { port: number } }).address();
+    const { port } = (service as NonNullable<typeof service>).unwrap<{ address(): { port: number } }>().address();
     const client = ClientProxyFactory.create({ transport: Transport.TCP, options: { ...options, port } });
     const failed: unknown = await firstValueFrom(client.send('me', { token })).catch((error: unknown) => error);
     await client.close();

@@ -55,8 +55,8 @@ function isEvent(context: ExecutionContext): boolean {
   return Reflect.getMetadata(HANDLER_TYPE, context.getHandler()) === EVENT;
 }
 
-/** The form that Nest's own filters give. */
-function payloadOf({ body }: ErrorResponse): object {
+/** The form that Nest's own filters give. @internal */
+export function payloadOf({ body }: ErrorResponse): object {
   return { status: 'error', message: body.message, code: body.code };
 }
 

@@ -57,7 +57,12 @@ function responseOf(context: ExecutionContext): unknown {
   return own['res'] ?? own['reply'] ?? fieldsOf(own['req'])['res'];
 }
 
-function setHeaders(errorResponse: ErrorResponse, context: ExecutionContext, adapter: AbstractHttpAdapter): void {
+/** @internal */
+export function setHeaders(
+  errorResponse: ErrorResponse,
+  context: ExecutionContext,
+  adapter: AbstractHttpAdapter,
+): void {
   const response: unknown = context.switchToHttp().getResponse();
   if (adapter.isHeadersSent(response)) return;
   for (const [name, value] of Object.entries(errorResponse.headers)) adapter.setHeader(response, name, value);

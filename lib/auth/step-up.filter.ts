@@ -1,0 +1,58 @@
+import { Catch, type ArgumentsHost, type ExceptionFilter, type ExecutionContext } from '@nestjs/common';
+import { BaseExceptionFilter, HttpAdapterHost } from '@nestjs/core';
+import { throwError } from 'rxjs';
+import { StepUpRequiredError } from '../core/sender-errors.js';
+import { JwksService } from '../jwks.service.js';
+import { completedService } from './completed-service.js';
+import { fieldsOf, isObject } from './fields.js';
+import { sentScheme } from './request/credentials.js';
+import { requestOf } from './request/request-context.js';
+import { knownOf } from './request/request-state.js';
+import { graphqlExceptionOf } from './response/graphql-refusal.js';
+import { payloadOf } from './response/message-refusal.js';
+import { errorResponseOf, httpExceptionOf } from './response/refusal.js';
+import { setHeaders } from './response/refuse.js';
+import { offerOf, takesDpop } from './sender.js';
+
+/**
+ * Responds to a `StepUpRequiredError` that a handler or a service throws as the guard does to one of
+ * its own: only there is it known how much a request is worth.
+ *
+ * @internal
+ */
+@Catch(StepUpRequiredError)
+export class StepUpFilter implements ExceptionFilter<StepUpRequiredError> {
+  private readonly jwks: JwksService;
+
+  constructor(
+    jwks: JwksService,
+    private readonly adapterHost: HttpAdapterHost,
+  ) {
+    this.jwks = completedService(jwks);
+  }
+
+  catch(error: StepUpRequiredError, host: ArgumentsHost): unknown {
+    const context = host as ExecutionContext;
+    const request = requestOf(context);
+    const attached = isObject(request) ? knownOf(request)?.attached : undefined;
+    this.jwks.report(error, attached?.authentication.token.issuer);
+    const scheme = takesDpop(this.jwks) ? sentScheme(request, context) : 'Bearer';
+    const response = errorResponseOf(error, this.jwks.settings.realm, offerOf(this.jwks, scheme));
+    if (!response) throw error;
+    const { httpAdapter } = this.adapterHost;
+    switch (host.getType<string>()) {
+      case 'graphql':
+        return graphqlExceptionOf(response, error);
+      case 'rpc':
+        return throwError(() => payloadOf(response));
+      case 'ws': {
+        const client: unknown = host.getArgByIndex(0);
+        const { emit } = fieldsOf(client);
+        return typeof emit === 'function' ? emit.call(client, 'exception', payloadOf(response)) : undefined;
+      }
+      default:
+        setHeaders(response, context, httpAdapter);
+        return new BaseExceptionFilter(httpAdapter).catch(httpExceptionOf(response, error), host);
+    }
+  }
+}
