@@ -95,7 +95,7 @@ export class DpopChecker {
   private urlOf(sender: SenderProof): string {
     const path = pathOf(sender.requestTarget);
     const { publicUrl } = this.settings;
-    const url = normalizeUrl((publicUrl ?? this.originFor(sender)) + path);
+    const url = path === undefined ? undefined : normalizeUrl((publicUrl ?? this.originFor(sender)) + path);
     if (url === undefined) throw dpopFault('url');
     return url;
   }

@@ -39,12 +39,14 @@ export function originOf(scheme: string, authority: string): string | undefined 
 
 /**
  * The path of a request as the client sent it, without the query. The target may be a whole URL (RFC
- * 9112 section 3.2.2).
+ * 9112 section 3.2.2). `undefined` for what has no path: put behind a host, `x://y` or `*` would
+ * become part of its name.
  *
  * @internal
  */
-export function pathOf(target: string): string {
+export function pathOf(target: string): string | undefined {
   const path = target.startsWith('/') ? target : target.replace(/^https?:\/\/[^/?#]*/i, '');
+  if (path !== '' && !/^[/?#]/.test(path)) return undefined;
   const end = path.search(/[?#]/);
   return end === -1 ? path : path.slice(0, end);
 }

@@ -1,3 +1,4 @@
+import { request as httpRequest, type RequestOptions } from 'node:http';
 import { Controller, Get, Param, Post, UseGuards } from '@nestjs/common';
 import { AuthGuard } from '@nestjs/passport';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -99,6 +100,18 @@ function start(
   return Api.start(makeAdapter, { imports, controllers: [OrdersController] }, prepare);
 }
 
+/** For what fetch, and a URL, cannot say. */
+function statusOf(options: RequestOptions): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const request = httpRequest({ ...options, agent: false }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+    request.on('error', reject);
+    request.end();
+  });
+}
+
 interface Sent extends TestProofOptions {
   readonly token?: string;
   readonly scheme?: string;
@@ -180,6 +193,14 @@ describe.each(ADAPTERS)('DPoP on %s', (_, makeAdapter) => {
       code: 'dpop_proof_invalid',
       hint: expect.any(String),
     });
+  });
+
+  it('takes no host from a request target that has another scheme', async () => {
+    await using plain = await start(makeAdapter, { dpop: { publicUrl: 'https://api.example.com' } });
+    const { hostname, port } = new URL(await plain.app.getUrl());
+    const dpop = await key.proof('GET', 'https://api.example.computer://x/orders', { accessToken: bound });
+    const headers = { authorization: `DPoP ${bound}`, dpop };
+    expect(await statusOf({ hostname, port, path: 'puter://x/orders', headers })).toBeGreaterThanOrEqual(400);
   });
 
   it('accepts one of a hundred uses of one proof at once, and none later', async () => {

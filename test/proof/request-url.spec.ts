@@ -108,8 +108,14 @@ describe('pathOf', () => {
     ['//orders', '//orders'],
     ['http://a.b/orders?x', '/orders'],
     ['http://a.b', ''],
-    ['*', '*'],
   ])('of %s is %j', (target, path) => {
     expect(pathOf(target)).toBe(path);
   });
+
+  it.each(['*', 'puter://x/orders', 'ftp://a.b/orders', '.evil.example/orders', '@evil.example/', ':81/orders'])(
+    'is not known of %s, which would change the host that it is put behind',
+    (target) => {
+      expect(pathOf(target)).toBeUndefined();
+    },
+  );
 });
