@@ -6,7 +6,7 @@ export type CertificateFormat = 'client-cert' | 'xfcc' | 'nginx' | 'alb';
 type HeaderReader = (name: string) => unknown;
 
 interface Preset {
-  /** In order: the first that is there counts. */
+  /** Of which one is there: two would be those of the proxy and of a client. */
   readonly headers: readonly string[];
   readonly thumbprint: (value: string) => string | undefined;
 }
@@ -40,8 +40,9 @@ export function thumbprintFromHeaders(
 ): string | undefined {
   const { headers, thumbprint } = PRESETS[format];
   const values = (name === undefined ? headers : [name]).map(header);
-  const value = values.find((each) => each !== undefined && each !== '');
-  return typeof value === 'string' && value.length <= MAX_HEADER_LENGTH ? thumbprint(value) : undefined;
+  const [value, another] = values.filter((each) => each !== undefined && each !== '');
+  const isOne = typeof value === 'string' && another === undefined;
+  return isOne && value.length <= MAX_HEADER_LENGTH ? thumbprint(value) : undefined;
 }
 
 /** SHA-256 of a certificate in DER or PEM (RFC 8705 section 3.1); whether it is valid has no say. @internal */
@@ -91,39 +92,31 @@ function unescaped(value: string): string | undefined {
  * process. Where it has both hash and certificate, they must agree.
  */
 function ofForwardedClientCert(value: string): string | undefined {
-  const element = splitOutsideQuotes(value, ',')?.at(-1);
-  const pairs = element === undefined ? undefined : splitOutsideQuotes(element, ';');
-  if (!pairs) return undefined;
-  const certificates = valuesOf(pairs, 'cert').map(ofEscapedPem);
-  const hashes = valuesOf(pairs, 'hash').map((hash) =>
+  const pairs = lastElementOf(value) ?? [];
+  const valuesOf = (name: string) => pairs.filter(([key]) => key === name).map(([, text]) => text);
+  const certificates = valuesOf('cert').map(ofEscapedPem);
+  const hashes = valuesOf('hash').map((hash) =>
     /^[0-9a-f]{64}$/i.test(hash) ? Buffer.from(hash, 'hex').toString('base64url') : undefined,
   );
   const [first, ...others] = [...certificates, ...hashes];
   return others.every((other) => other === first) ? first : undefined;
 }
 
-function valuesOf(pairs: readonly string[], key: string): string[] {
-  return pairs.flatMap((pair) => {
-    const equals = pair.indexOf('=');
-    if (equals === -1 || pair.slice(0, equals).trim().toLowerCase() !== key) return [];
-    const text = pair.slice(equals + 1).trim();
-    return [text.startsWith('"') && text.endsWith('"') && text.length > 1 ? text.slice(1, -1) : text];
-  });
-}
+type Pair = readonly [key: string, value: string];
 
-/** `undefined` where a quotation mark has no end. Reads every character once. */
-function splitOutsideQuotes(text: string, separator: string): string[] | undefined {
-  const parts: string[] = [];
-  let from = 0;
-  let isQuoted = false;
-  for (let index = 0; index < text.length; index += 1) {
-    const char = text[index];
-    if (isQuoted && char === '\\') index += 1;
-    else if (char === '"') isQuoted = !isQuoted;
-    else if (char === separator && !isQuoted) {
-      parts.push(text.slice(from, index));
-      from = index + 1;
-    }
+/**
+ * The pairs of the last element; `undefined` where any of the elements is not well formed: a
+ * quotation mark that a client left open would turn the quoted subject of its certificate, which it
+ * chose, into elements. Reads every character once.
+ */
+function lastElementOf(value: string): readonly Pair[] | undefined {
+  const pattern = /([^"=;,]+)=(?:"((?:[^"\\]|\\.)*)"|([^";,]*))(?:([;,])|$)/y;
+  let pairs: Pair[] = [];
+  for (;;) {
+    const [matched, key, quoted, plain = '', separator] = pattern.exec(value) ?? [];
+    if (matched === undefined || key === undefined) return undefined;
+    pairs.push([key.trim().toLowerCase(), quoted ?? plain.trim()]);
+    if (separator === undefined) return pairs;
+    if (separator === ',') pairs = [];
   }
-  return isQuoted ? undefined : [...parts, text.slice(from)];
 }

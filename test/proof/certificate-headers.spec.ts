@@ -97,6 +97,35 @@ describe('a certificate in a header', () => {
     expect(read(format, { [name]: value() })).not.toBe(expected);
   });
 
+  it('is never that of the client, whatever stands before the element of the proxy', () => {
+    // Of a certificate whose subject the client chose: Envoy escapes its quotation marks.
+    const proxied = `Hash=${hash()};Subject="O=a\\,Cert=${escaped(other)}\\;b\\"c,CN=d"`;
+    const pieces = fc.constantFrom(
+      '"',
+      '\\',
+      ',',
+      ';',
+      '=',
+      'Cert="',
+      'By=a',
+      `Hash=${'0'.repeat(64)}`,
+      escaped(other),
+    );
+    fc.assert(
+      fc.property(fc.array(pieces, { maxLength: 6 }), (parts) => {
+        const found = read('xfcc', { 'x-forwarded-client-cert': [...parts, `,${proxied}`].join('') });
+        expect([undefined, expected]).toContain(found);
+      }),
+      { numRuns: 2_000, examples: [[['By=a', ';', 'Cert="']]] },
+    );
+  });
+
+  it('is not found where a client of ALB sends the header of its other mode too', () => {
+    const headers = { 'x-amzn-mtls-clientcert': escaped(), 'x-amzn-mtls-clientcert-leaf': escaped(other) };
+    expect(read('alb', headers)).toBeUndefined();
+    expect(read('alb', headers, 'x-amzn-mtls-clientcert')).toBe(expected);
+  });
+
   it('never throws, and is never another one than the proxy has set', () => {
     const formats = fc.constantFrom<CertificateFormat>('client-cert', 'xfcc', 'nginx', 'alb');
     const values = () => [bytes(), escaped(), forwarded()];
