@@ -1,8 +1,9 @@
 import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
-import { Controller } from '@nestjs/common';
-import { GraphQLModule, Query, Resolver } from '@nestjs/graphql';
+import { Controller, UseGuards, type ExecutionContext, type Type } from '@nestjs/common';
+import { GqlExecutionContext, GraphQLModule, Query, Resolver } from '@nestjs/graphql';
 import { MercuriusDriver, type MercuriusDriverConfig } from '@nestjs/mercurius';
 import { ClientProxyFactory, MessagePattern, Payload, Transport } from '@nestjs/microservices';
+import { AuthGuard } from '@nestjs/passport';
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { firstValueFrom } from 'rxjs';
 import { io } from 'socket.io-client';
@@ -23,6 +24,21 @@ class OrdersResolver {
   @Authenticated({ senderConstrained: true, audience: ['orders-api', 'other'] })
   bound(): string {
     return 'bound';
+  }
+}
+
+class GraphqlAuthGuard extends AuthGuard('jwks') {
+  override getRequest(context: ExecutionContext): unknown {
+    return GqlExecutionContext.create(context).getContext<{ req?: unknown }>().req;
+  }
+}
+
+@Resolver()
+@UseGuards(GraphqlAuthGuard)
+class PassportResolver {
+  @Query(() => String)
+  me(@Claims('sub') sub: string): string {
+    return sub;
   }
 }
 
@@ -48,9 +64,10 @@ describe.each([
   ['Apollo on Express', express[1], apollo],
   ['Mercurius on Fastify', fastify[1], mercurius],
 ])('DPoP with GraphQL by %s', (_, makeAdapter, graphql) => {
-  const query = '{ me again: me bound }';
-
-  async function ask(api: Api, options: { nonce?: string; dpop?: string } = {}) {
+  async function ask(
+    api: Api,
+    { query = '{ me again: me bound }', ...options }: { query?: string; nonce?: string; dpop?: string } = {},
+  ) {
     const url = `${await api.app.getUrl()}/graphql`;
     const dpop = options.dpop ?? (await key.proof('POST', url, { accessToken: token, ...options }));
     const response = await fetch(url, {
@@ -58,14 +75,18 @@ describe.each([
       headers: { 'content-type': 'application/json', authorization: `DPoP ${token}`, dpop },
       body: JSON.stringify({ query }),
     });
-    const body = (await response.json()) as { data: unknown; errors?: { extensions: { code: string } }[] };
-    return { data: body.data, codes: body.errors?.map(({ extensions }) => extensions.code), headers: response.headers };
+    const body = (await response.json()) as { data: unknown; errors?: { extensions?: { code: string } }[] };
+    return {
+      data: body.data,
+      codes: body.errors?.map(({ extensions }) => extensions?.code),
+      headers: response.headers,
+    };
   }
 
-  const start = (dpop: object | true) =>
+  const start = (dpop: object | true, resolver: Type = OrdersResolver) =>
     Api.start(makeAdapter, {
       imports: [JwksModule.forRoot({ ...issuer.options(), dpop }), graphql()],
-      providers: [OrdersResolver],
+      providers: [resolver],
     });
 
   it('checks one proof once for all fields of a request', async () => {
@@ -81,8 +102,17 @@ describe.each([
     await using api = await start({ nonce: { secret: 'a secret of at least 32 characters' } });
     const first = await ask(api);
     expect(first.codes).toEqual(expect.arrayContaining(['dpop_nonce_required']));
+    expect(first.headers.get('cache-control')).toBe('no-store');
     const nonce = String(first.headers.get('dpop-nonce'));
     expect((await ask(api, { nonce })).data).toEqual({ me: 'alice', again: 'alice', bound: 'bound' });
+  });
+
+  it(`hands out a nonce where AuthGuard('jwks') asks for one`, async () => {
+    await using api = await start({ nonce: { secret: 'a secret of at least 32 characters' } }, PassportResolver);
+    const { headers } = await ask(api, { query: '{ me }' });
+    expect(headers.get('cache-control')).toBe('no-store');
+    const nonce = String(headers.get('dpop-nonce'));
+    expect((await ask(api, { query: '{ me }', nonce })).data).toEqual({ me: 'alice' });
   });
 });
 

@@ -12,6 +12,7 @@ import {
   type JwksModuleOptions,
   type ReplayStore,
 } from '../../lib/index.js';
+import { DpopNonces } from '../../lib/proof/dpop-nonces.js';
 import { TestIssuer, type TestDpopKey, type TestProofOptions } from '../../lib/testing/index.js';
 import { ADAPTERS, Api, type Answer, type MakeAdapter } from './support/api.js';
 
@@ -315,6 +316,21 @@ describe('nonces', () => {
       const second = await send(api, path, { nonce, claims: { iat: 1 } });
       expect([second.status, second.headers['dpop-nonce']]).toEqual([200, undefined]);
       expect((await send(api, path, { nonce: 'x' })).headers['dpop-nonce']).toBe(nonce);
+    }
+  });
+});
+
+describe('a nonce of the step before', () => {
+  it.each(ADAPTERS)('is replaced with the response, which no cache may keep: %s', async (_, makeAdapter) => {
+    const older = { secret: 'an older secret of at least 32 characters' };
+    const nonce = new DpopNonces([older.secret], 300_000).current(Date.now());
+    await using api = await start(makeAdapter, {
+      dpop: { publicUrl: PUBLIC, nonce: { secret: [NONCE.secret, older.secret] } },
+    });
+    for (const path of ['/orders', '/orders/passport']) {
+      const { status, headers } = await send(api, path, { nonce });
+      expect([status, headers['cache-control']]).toEqual([200, 'no-store']);
+      expect((await send(api, path, { nonce: String(headers['dpop-nonce']) })).headers['dpop-nonce']).toBeUndefined();
     }
   });
 });

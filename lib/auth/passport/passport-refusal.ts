@@ -1,7 +1,8 @@
 import { HttpException, type ExecutionContext, type Type } from '@nestjs/common';
 import type { IAuthGuard } from '@nestjs/passport';
 import { graphqlExceptionOf } from '../response/graphql-refusal.js';
-import { httpExceptionOf, type ErrorResponse } from '../response/refusal.js';
+import { responseOf } from '../response/refuse.js';
+import { httpExceptionOf, nonceHeaders, type ErrorResponse } from '../response/refusal.js';
 import { fieldsOf, isObject } from '../fields.js';
 import { bindToInvocation } from '../invocation.js';
 import { knownOf } from '../request/request-state.js';
@@ -46,9 +47,7 @@ export function patchAuthGuard(guard: Type<IAuthGuard>): void {
       const isAccepted = (await canActivate.call(this, context)) as boolean;
       const request: unknown = this.getRequest(context);
       bindFromRequest(request, context);
-      const nextNonce = isObject(request) ? knownOf(request)?.proof?.nextNonce : undefined;
-      if (nextNonce !== undefined && context.getType<string>() === 'http')
-        setHeaders(context.switchToHttp().getResponse(), { 'DPoP-Nonce': nextNonce });
+      setNonce(isObject(request) ? knownOf(request)?.proof?.nextNonce : undefined, context);
       return isAccepted;
     } catch (error) {
       const info = fieldsOf(this.getRequest(context))['authInfo'];
@@ -76,6 +75,7 @@ function answerOf(thrown: { error: unknown; info: unknown; ran: boolean }, conte
   const { response, exception } = known;
   if (ran && error.getStatus() !== response.status) return error;
   if (context.getType<string>() === 'http') setHeaders(context.switchToHttp().getResponse(), response.headers);
+  else setNonce(response.headers['DPoP-Nonce'], context);
   return ran ? error : exception;
 }
 
@@ -93,6 +93,11 @@ export function errorResponseIn(context: ExecutionContext, response: ErrorRespon
 
 function keptFor(key: unknown): KeptResponse | undefined {
   return isObject(key) ? kept.get(key) : undefined;
+}
+
+/** Gateways and microservices have no proofs, and so no nonces. */
+function setNonce(nonce: string | undefined, context: ExecutionContext): void {
+  if (nonce !== undefined) setHeaders(responseOf(context), nonceHeaders(nonce));
 }
 
 /** `header` is what the responses of Express and of Fastify have in common. */

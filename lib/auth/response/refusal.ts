@@ -105,7 +105,10 @@ export function errorResponseOf(
     headers:
       status === 503
         ? { 'Retry-After': retryAfter(error) }
-        : { 'WWW-Authenticate': challengesFor(fault, error, realm, offer), ...nonceHeaders(error) },
+        : {
+            'WWW-Authenticate': challengesFor(fault, error, realm, offer),
+            ...(error.code === 'dpop_nonce_required' && nonceHeaders(error.nonce)),
+          },
     body: { statusCode: status, message: description, error: EXCEPTIONS[status].error, code },
   };
 }
@@ -129,9 +132,14 @@ export function ownAnswer(error: unknown): HttpException | undefined {
   return rejected && error.cause instanceof HttpException ? error.cause : undefined;
 }
 
-/** RFC 9449 section 8.2: a nonce is for this client alone. */
-function nonceHeaders(error: AnyJwksError): Record<string, string> {
-  return error.code === 'dpop_nonce_required' ? { 'DPoP-Nonce': error.nonce, 'Cache-Control': 'no-store' } : {};
+/**
+ * RFC 9449 sections 8 and 8.2: from a cache, a response with a nonce would hand out one that has
+ * ended.
+ *
+ * @internal
+ */
+export function nonceHeaders(nonce: string): Record<string, string> {
+  return { 'DPoP-Nonce': nonce, 'Cache-Control': 'no-store' };
 }
 
 /** Whole seconds (RFC 9110 section 10.2.3), at least one. */

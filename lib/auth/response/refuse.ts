@@ -5,7 +5,7 @@ import { fieldsOf, isObject } from '../fields.js';
 import { graphqlExceptionOf } from './graphql-refusal.js';
 import { messageExceptionOf } from './message-refusal.js';
 import { graphqlContext } from '../request/request-context.js';
-import { httpExceptionOf, ownAnswer, errorResponseOf, type ErrorResponse } from './refusal.js';
+import { httpExceptionOf, nonceHeaders, ownAnswer, errorResponseOf, type ErrorResponse } from './refusal.js';
 
 /** What a refusal is said with. @internal */
 export interface Reply {
@@ -47,11 +47,12 @@ export async function toException(error: unknown, context: ExecutionContext, rep
 export function setNonce(nonce: string | undefined, context: ExecutionContext, adapter: AbstractHttpAdapter): void {
   if (nonce === undefined) return;
   const response = responseOf(context);
-  if (isObject(response) && !adapter.isHeadersSent(response)) adapter.setHeader(response, 'DPoP-Nonce', nonce);
+  if (!isObject(response) || adapter.isHeadersSent(response)) return;
+  for (const [name, value] of Object.entries(nonceHeaders(nonce))) adapter.setHeader(response, name, value);
 }
 
-/** Of GraphQL only where the context, or Express's request, has it. */
-function responseOf(context: ExecutionContext): unknown {
+/** Of GraphQL only where the context, or Express's request, has it. @internal */
+export function responseOf(context: ExecutionContext): unknown {
   if (context.getType<string>() !== 'graphql') return context.switchToHttp().getResponse();
   const own = fieldsOf(graphqlContext(context));
   return own['res'] ?? own['reply'] ?? fieldsOf(own['req'])['res'];
