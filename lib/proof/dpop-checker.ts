@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import { andThen, type MaybePromise } from '../core/maybe-promise.js';
 import { DpopNonceRequiredError, SenderConstraintUnavailableError } from '../core/sender-errors.js';
+import { CLOCK_SPREAD, ClockSteps } from './clock-steps.js';
 import { answerWithin } from './answer-within.js';
 import { bindingFault } from './confirmation.js';
 import { dpopFault } from './dpop-faults.js';
@@ -32,8 +33,6 @@ export interface ProvenToken {
 }
 
 const MAX_TOLERANCE = 5_000;
-/** By how much the clocks of processes that share a store may differ, in milliseconds. */
-const CLOCK_SPREAD = 5_000;
 
 /**
  * Checks the DPoP proof of a request (RFC 9449 sections 4.3, 7 and 9): parsed, bound to the token,
@@ -43,12 +42,14 @@ const CLOCK_SPREAD = 5_000;
  */
 export class DpopChecker {
   private readonly keys: ProofKeys;
+  private readonly clockSteps: ClockSteps;
 
   constructor(
     private readonly settings: DpopSettings,
     private readonly clock: Clock,
   ) {
     this.keys = new ProofKeys(settings.algorithms);
+    this.clockSteps = new ClockSteps(clock);
   }
 
   /** Throws, or rejects, where the proof is not acceptable. */
@@ -67,19 +68,22 @@ export class DpopChecker {
     const { nonces, proofMaxAge: maxAge, replay } = this.settings;
     const now = this.clock.now();
     const tolerance = Math.min(token.clockTolerance, MAX_TOLERANCE);
-    let validFor: number;
+    let end: number;
     if (nonces) {
-      const state = nonces.check(proof.claims.nonce, now);
-      if (state === false) throw new DpopNonceRequiredError(nonces.current(now));
-      if (state === 'previous') sender.nextNonce = nonces.current(now);
       // The nonce shows when the proof was made: the clock of the client has no say.
-      validFor = nonces.lifetime;
+      const ending = nonces.endOf(proof.claims.nonce, now);
+      const nonce = nonces.current(now);
+      if (ending === undefined) throw new DpopNonceRequiredError(nonce);
+      if (proof.claims.nonce !== nonce) sender.nextNonce = nonce;
+      end = ending;
     } else {
       assertRecent(proof, { now, maxAge, tolerance });
-      validFor = Math.max(0, proof.claims.iat * 1000 + maxAge + tolerance - now);
+      end = proof.claims.iat * 1000 + maxAge + tolerance;
     }
     this.keys.keep(proof.header, proof.key);
-    return replay && this.useUp(replay, replayKeyOf(proof), validFor + CLOCK_SPREAD);
+    if (!replay) return undefined;
+    if (this.clockSteps.mayHaveForgotten(end)) throw new SenderConstraintUnavailableError(SET_BACK);
+    return this.useUp(replay, replayKeyOf(proof), Math.max(0, end - now) + CLOCK_SPREAD);
   }
 
   private async useUp(replay: ReplayStore, key: string, ttl: number): Promise<void> {
@@ -108,6 +112,7 @@ export class DpopChecker {
   }
 }
 
+const SET_BACK = 'The clock was set back: a DPoP proof of this time may have been used and forgotten';
 const SEND_AS_BEARER =
   'have the client send it as "Authorization: Bearer", or request a token that is bound to its key';
 const OTHER_KEY = 'a client uses one key for the token request and for its proofs';

@@ -30,15 +30,14 @@ export class DpopNonces {
     return String(this.stepsAt(now).current.nonces[0]);
   }
 
-  /** Whether a nonce is valid; `'previous'`: not for much longer. */
-  check(nonce: string | undefined, now: number): 'current' | 'previous' | false {
-    const { current, previous } = this.stepsAt(now);
-    if (nonce === undefined) return false;
+  /** When a nonce ends, in milliseconds of the wall clock; `undefined`: it is not valid. */
+  endOf(nonce: string | undefined, now: number): number | undefined {
+    if (nonce === undefined) return undefined;
     const given = Buffer.from(nonce);
     const isOne = (candidate: Buffer) => candidate.length === given.length && timingSafeEqual(candidate, given);
-    const [newest, ...others] = current.nonces;
-    if (newest && isOne(newest)) return 'current';
-    return [...others, ...previous.nonces].some(isOne) && 'previous';
+    const { current, previous } = this.stepsAt(now);
+    const step = [current, previous].find(({ nonces }) => nonces.some(isOne));
+    return step && (step.number + 2) * this.stepLength;
   }
 
   private stepsAt(now: number): { readonly current: Step; readonly previous: Step } {

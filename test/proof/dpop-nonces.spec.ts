@@ -18,19 +18,20 @@ describe('DpopNonces', () => {
   it('accepts the nonces of two steps', () => {
     const nonces = new DpopNonces([SECRET], LIFETIME);
     const nonce = nonces.current(START);
-    const checks = [0, 149_999, 150_000, 299_999, 300_000, -1].map((after) => nonces.check(nonce, START + after));
-    expect(checks).toEqual(['current', 'current', 'previous', 'previous', false, false]);
+    const ends = [0, 149_999, 150_000, 299_999, 300_000, -1].map((after) => nonces.endOf(nonce, START + after));
+    const end = START + LIFETIME;
+    expect(ends).toEqual([end, end, end, end, undefined, undefined]);
   });
 
   it.each([undefined, '', 'x', 'x'.repeat(22), '\u00e9'.repeat(11)])('rejects %j', (nonce) => {
-    expect(new DpopNonces([SECRET], LIFETIME).check(nonce, START)).toBe(false);
+    expect(new DpopNonces([SECRET], LIFETIME).endOf(nonce, START)).toBeUndefined();
   });
 
-  it('accepts nonces of an older secret of the list, and has clients replace them', () => {
+  it('accepts nonces of an older secret of the list, for as long as its own', () => {
     const old = new DpopNonces([SECRET], LIFETIME);
     const nonces = new DpopNonces(['a newer secret of 32 characters....', SECRET], LIFETIME);
-    expect(nonces.check(old.current(START), START)).toBe('previous');
-    expect(nonces.check(nonces.current(START), START)).toBe('current');
-    expect(old.check(nonces.current(START), START)).toBe(false);
+    expect(nonces.endOf(old.current(START), START)).toBe(START + LIFETIME);
+    expect(nonces.endOf(nonces.current(START), START)).toBe(START + LIFETIME);
+    expect(old.endOf(nonces.current(START), START)).toBeUndefined();
   });
 });

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { CompactSign, exportJWK, generateKeyPair, type CryptoKey, type JWK } from 'jose';
+import { calculateJwkThumbprint, CompactSign, exportJWK, generateKeyPair, type CryptoKey, type JWK } from 'jose';
 
 export const URL_OF_REQUEST = 'https://api.example.com/orders';
 export const ACCESS_TOKEN = 'access.token.x';
@@ -15,6 +15,8 @@ export async function newSigner(alg = 'ES256'): Promise<ProofSigner> {
   const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true });
   return { alg, jwk: await exportJWK(publicKey), privateKey };
 }
+
+export const thumbprintOfKey = ({ jwk }: ProofSigner): Promise<string> => calculateJwkThumbprint(jwk);
 
 /** `undefined` takes a member away. */
 export interface ProofChanges {
