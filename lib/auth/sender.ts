@@ -72,7 +72,7 @@ class HttpSenderProof extends SenderProof {
   }
 
   header(name: string): unknown {
-    return this.headers[name];
+    return Object.hasOwn(this.headers, name) ? this.headers[name] : undefined;
   }
 
   /** The frameworks know which proxies they trust; `X-Forwarded-*` is not read here. */
@@ -87,12 +87,17 @@ class HttpSenderProof extends SenderProof {
 
   /** Of HTTP/2 `:authority` counts. */
   private get sentAuthority(): unknown {
-    return this.headers[':authority'] ?? this.headers['host'];
+    return this.header(':authority') ?? this.header('host');
   }
 
+  /** Node keeps the first of several `Host` headers, and proxies another one. */
   private isAmbiguous(): boolean {
-    const { host = this.sentAuthority } = this.headers;
-    return text(host)?.toLowerCase() !== text(this.sentAuthority)?.toLowerCase();
+    const host = this.header('host') ?? this.sentAuthority;
+    if (text(host)?.toLowerCase() !== text(this.sentAuthority)?.toLowerCase()) return true;
+    const rawHeaders = this.fields['rawHeaders'] ?? this.raw['rawHeaders'];
+    if (!Array.isArray(rawHeaders)) return false;
+    const names = rawHeaders.filter((name, index) => index % 2 === 0 && /^host$/i.test(String(name)));
+    return names.length > 1;
   }
 }
 

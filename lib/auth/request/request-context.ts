@@ -1,5 +1,4 @@
-import { IncomingMessage } from 'node:http';
-import { Http2ServerRequest } from 'node:http2';
+import { Readable } from 'node:stream';
 import type { ExecutionContext } from '@nestjs/common';
 import { stateOf } from '../context-state.js';
 import { fieldsOf, isObject, type Fields } from '../fields.js';
@@ -77,12 +76,15 @@ export function isHttpRequest(request: unknown, context: ExecutionContext): requ
 /** The same, of a request alone. @internal */
 export function isHttpExchange(request: unknown): request is object {
   const own = isNodeRequest(request) ? request : fieldsOf(request)['raw'];
-  if (!isNodeRequest(own)) return false;
-  return own.headers.upgrade?.toLowerCase() !== 'websocket';
+  const { headers } = fieldsOf(own);
+  if (!isNodeRequest(own) || !isObject(headers)) return false;
+  const { upgrade } = fieldsOf(headers);
+  return typeof upgrade !== 'string' || upgrade.toLowerCase() !== 'websocket';
 }
 
-function isNodeRequest(request: unknown): request is IncomingMessage | Http2ServerRequest {
-  return request instanceof IncomingMessage || request instanceof Http2ServerRequest;
+/** All are streams, also those that Fastify's `inject` makes, which nothing that came as data can be. */
+function isNodeRequest(request: unknown): boolean {
+  return request instanceof Readable;
 }
 
 /** The third of four arguments of a resolver, the second of three of a reference resolver. @internal */
