@@ -1,4 +1,13 @@
-import { Controller, Get, UseGuards, type ExecutionContext } from '@nestjs/common';
+import {
+  Catch,
+  Controller,
+  Get,
+  UseGuards,
+  type ArgumentsHost,
+  type ExceptionFilter,
+  type ExecutionContext,
+} from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
 import { AuthGuard } from '@nestjs/passport';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -169,5 +178,30 @@ describe('the options of step-up', () => {
     expect(() => Authenticated({ stepUp } as never)).toThrow(
       expect.objectContaining({ code: 'configuration_invalid', option: 'stepUp' }),
     );
+  });
+});
+
+describe('a filter of the application', () => {
+  @Catch(StepUpRequiredError)
+  class OwnFilter implements ExceptionFilter {
+    catch(error: StepUpRequiredError, host: ArgumentsHost) {
+      host.switchToHttp().getResponse<{ status(code: number): { json(body: unknown): unknown } }>().status(418).json({
+        own: error.maxAge,
+      });
+    }
+  }
+
+  it.each<[string, Parameters<typeof Api.start>[1], Parameters<typeof Api.start>[2]]>([
+    ['as a provider', { providers: [{ provide: APP_FILTER, useClass: OwnFilter }] }, undefined],
+    ['by useGlobalFilters', {}, (app) => app.useGlobalFilters(new OwnFilter())],
+  ])('is asked before ours: %s', async (_, metadata, prepare) => {
+    const imports = [JwksModule.forRoot(issuer.options())];
+    await using api = await Api.start(
+      ADAPTERS[0][1],
+      { ...metadata, imports, controllers: [PaymentsController] },
+      prepare,
+    );
+    const answer = await api.call('/payments/handler', { token: await issuer.sign({}) });
+    expect([answer.status, answer.body]).toEqual([418, { own: 300 }]);
   });
 });
