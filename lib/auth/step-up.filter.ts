@@ -4,7 +4,7 @@ import { throwError } from 'rxjs';
 import { StepUpRequiredError } from '../core/sender-errors.js';
 import type { JwksService } from '../jwks.service.js';
 import { completedService } from './completed-service.js';
-import { fieldsOf, isObject } from './fields.js';
+import { isObject } from './fields.js';
 import { sentScheme } from './request/credentials.js';
 import { requestOf } from './request/request-context.js';
 import { knownOf } from './request/request-state.js';
@@ -42,11 +42,6 @@ export class StepUpFilter implements ExceptionFilter<StepUpRequiredError> {
         return graphqlExceptionOf(response, error);
       case 'rpc':
         return throwError(() => payloadOf(response));
-      case 'ws': {
-        const client: unknown = host.getArgByIndex(0);
-        const { emit } = fieldsOf(client);
-        return typeof emit === 'function' ? emit.call(client, 'exception', payloadOf(response)) : undefined;
-      }
       default:
         setHeaders(response, context, httpAdapter);
         return new BaseExceptionFilter(httpAdapter).catch(httpExceptionOf(response, error), host);
