@@ -7,7 +7,7 @@ import {
   type OnModuleInit,
   type Provider,
 } from '@nestjs/common';
-import { APP_FILTER, ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import { ApplicationConfig, HttpAdapterHost, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { assertRulesAreGuarded } from './auth/guard-coverage.js';
 import { JwksAuthGuard } from './auth/jwks-auth.guard.js';
 import { JwksStrategy } from './auth/passport/jwks.strategy.js';
@@ -40,7 +40,6 @@ const providers: Provider[] = [
   JwksAuthGuard,
   JwksStrategy,
   JwksModuleChecks,
-  { provide: APP_FILTER, useClass: StepUpFilter },
 ];
 
 /**
@@ -60,15 +59,19 @@ export class JwksModule extends ConfigurableModuleClass implements OnModuleInit,
   private readonly logger = new Logger('JwksModule');
   private endLogs: (() => void) | undefined;
   private endMetrics: (() => void) | undefined;
+  private readonly adapterHost: HttpAdapterHost;
 
   /** @internal */
   constructor(
     @Inject(JwksRuntime) private readonly runtime: JwksRuntime,
     private readonly modules: ModulesContainer,
     private readonly config: ApplicationConfig,
-    private readonly adapterHost: HttpAdapterHost,
+    moduleRef: ModuleRef,
   ) {
     super();
+    this.adapterHost = moduleRef.get(HttpAdapterHost, { strict: false });
+    // Before any filter of the application: those that come later are asked first.
+    config.addGlobalFilter(new StepUpFilter(() => moduleRef.get(JwksService), this.adapterHost));
     describeRoutes(modules, runtime.settings.openApi);
   }
 

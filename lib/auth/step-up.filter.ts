@@ -2,9 +2,9 @@ import { Catch, type ArgumentsHost, type ExceptionFilter, type ExecutionContext 
 import { BaseExceptionFilter, HttpAdapterHost } from '@nestjs/core';
 import { throwError } from 'rxjs';
 import { StepUpRequiredError } from '../core/sender-errors.js';
-import { JwksService } from '../jwks.service.js';
+import type { JwksService } from '../jwks.service.js';
 import { completedService } from './completed-service.js';
-import { fieldsOf, isObject } from './fields.js';
+import { isObject } from './fields.js';
 import { sentScheme } from './request/credentials.js';
 import { requestOf } from './request/request-context.js';
 import { knownOf } from './request/request-state.js';
@@ -22,22 +22,19 @@ import { offerOf, takesDpop } from './sender.js';
  */
 @Catch(StepUpRequiredError)
 export class StepUpFilter implements ExceptionFilter<StepUpRequiredError> {
-  private readonly jwks: JwksService;
-
   constructor(
-    jwks: JwksService,
+    private readonly service: () => JwksService,
     private readonly adapterHost: HttpAdapterHost,
-  ) {
-    this.jwks = completedService(jwks);
-  }
+  ) {}
 
   catch(error: StepUpRequiredError, host: ArgumentsHost): unknown {
+    const jwks = completedService(this.service());
     const context = host as ExecutionContext;
     const request = requestOf(context);
     const attached = isObject(request) ? knownOf(request)?.attached : undefined;
-    this.jwks.report(error, attached?.authentication.token.issuer);
-    const scheme = takesDpop(this.jwks) ? sentScheme(request, context) : 'Bearer';
-    const response = errorResponseOf(error, this.jwks.settings.realm, offerOf(this.jwks, scheme));
+    jwks.report(error, attached?.authentication.token.issuer);
+    const scheme = takesDpop(jwks) ? sentScheme(request, context) : 'Bearer';
+    const response = errorResponseOf(error, jwks.settings.realm, offerOf(jwks, scheme));
     if (!response) throw error;
     const { httpAdapter } = this.adapterHost;
     switch (host.getType<string>()) {
@@ -45,11 +42,6 @@ export class StepUpFilter implements ExceptionFilter<StepUpRequiredError> {
         return graphqlExceptionOf(response, error);
       case 'rpc':
         return throwError(() => payloadOf(response));
-      case 'ws': {
-        const client: unknown = host.getArgByIndex(0);
-        const { emit } = fieldsOf(client);
-        return typeof emit === 'function' ? emit.call(client, 'exception', payloadOf(response)) : undefined;
-      }
       default:
         setHeaders(response, context, httpAdapter);
         return new BaseExceptionFilter(httpAdapter).catch(httpExceptionOf(response, error), host);

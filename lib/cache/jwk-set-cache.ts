@@ -39,6 +39,9 @@ export interface JwkSetCacheParts {
   readonly random?: (() => number) | undefined;
 }
 
+/** For how long a bad signature causes no refetch after one that brought the same keys, in milliseconds. */
+const CONFIRMED_FOR = 30_000;
+
 interface Query {
   readonly kid: string | undefined;
   readonly alg: string | undefined;
@@ -59,6 +62,8 @@ export class JwkSetCache implements KeyLookup {
   private readonly refresher: Refresher;
   private readonly refetcher: MissingKeyRefresh;
   private readonly served: StaleWhileRevalidate;
+  /** The keys that a bad signature made the source confirm. */
+  private confirmed: { readonly set: JwkSet; readonly until: number } | undefined;
 
   constructor(
     private readonly settings: JwkSetCacheSettings,
@@ -129,10 +134,25 @@ export class JwkSetCache implements KeyLookup {
   async refresh({ seen, trigger }: RefreshRequest): Promise<JwkSet> {
     if (trigger === 'requested') return this.served.reload();
     const current = this.served.servable;
-    if (current && current === seen) {
-      await this.refetcher.refetch({ trigger, ...this.question(), satisfies: (set) => hasOtherKeys(set, seen) });
+    if (current && current === seen && !this.isConfirmed(seen)) {
+      const question = { trigger, ...this.question(), satisfies: (set: JwkSet) => hasOtherKeys(set, seen) };
+      const isAnswered = await this.refetcher.refetch(question);
+      const set = this.served.servable;
+      if (isAnswered && set && !hasOtherKeys(set, seen))
+        this.confirmed = { set, until: this.parts.clock.monotonic() + CONFIRMED_FOR };
     }
     return this.served.getOrLoad('missing');
+  }
+
+  /**
+   * Whether the source has said lately that it has these keys still. Forged tokens name a known kid as
+   * often as they like: they must not use up the refetches that a new key needs.
+   */
+  private isConfirmed(set: JwkSet): boolean {
+    const { confirmed } = this;
+    return (
+      confirmed !== undefined && this.parts.clock.monotonic() < confirmed.until && !hasOtherKeys(set, confirmed.set)
+    );
   }
 
   async prefetch(): Promise<void> {

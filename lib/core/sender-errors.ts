@@ -60,7 +60,8 @@ export interface StepUpRequirement {
 /**
  * The token is good, but the user has to log in again, or in a stronger way (RFC 9470). `stepUp` of
  * `@Authenticated()` throws it; `validate`, a handler or a service may too, where the request itself
- * says how much it is worth. Answered with 401 `insufficient_user_authentication`.
+ * says how much it is worth (not in gateways, where Nest asks no filter for it). Answered with 401
+ * `insufficient_user_authentication`.
  *
  * @publicApi
  */

@@ -13,7 +13,9 @@ const PATIENCE = 1_000;
 export function answerWithin<T>(clock: Clock, message: string, ask: () => Promise<T>): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const fail = (cause: unknown) => reject(new SenderConstraintUnavailableError(message, { cause }));
-    const cancel = clock.timer(PATIENCE, () => fail(new Error(`There was no answer within ${PATIENCE} ms`)));
+    const tooLate = () => fail(new Error(`There was no answer within ${PATIENCE} ms`));
+    // While requests keep this process busy, an answer waits unread: it is read before that counts.
+    const cancel = clock.timer(PATIENCE, () => setImmediate(tooLate));
     ask().then(
       (answer) => {
         cancel();

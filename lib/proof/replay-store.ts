@@ -28,6 +28,8 @@ export interface MemoryReplayStoreOptions {
 }
 
 const DEFAULT_MAX = 200_000;
+/** One for all: a stack for each costs more than the rest, just when there are too many requests. */
+const FULL = new Error('The replay store is full');
 /** What expires within one of these, in milliseconds, is forgotten at once. */
 const SLOT = 1_000;
 
@@ -66,7 +68,7 @@ export class MemoryReplayStore implements ReplayStore {
     const now = this.clock.monotonic();
     this.forgetUntil(Math.floor(now / SLOT));
     if (this.known.has(key)) return false;
-    if (this.known.size >= this.max) throw new Error('The replay store is full');
+    if (this.known.size >= this.max) throw FULL;
     this.known.add(key);
     // The slot after the one in which it expires.
     const slot = Math.floor((now + ttl) / SLOT) + 1;

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestIssuer, type TestDpopKey } from '../../lib/testing/index.js';
 import { CompiledLib } from '../support/compiled-lib.js';
+import { ON_REDIS } from './support/redis-scene.js';
 import { redisAvailable, RedisServer } from '../support/redis-server.js';
 
 const WORKER = fileURLToPath(new URL('../support/dpop-worker.mjs', import.meta.url));
@@ -58,13 +59,15 @@ describe.skipIf(!redisAvailable())('four processes that share a replay store in 
 
   const proof = () => key.proof('GET', URL_OF_ORDERS, { accessToken: token });
 
-  it('accept one proof once that is sent to them a thousand times at once', async () => {
+  it('accept one proof once that is sent to them a thousand times at once', ON_REDIS, async () => {
     const dpop = await proof();
     const statuses = await Promise.all(
       Array.from({ length: 1_000 }, (_, index) => send(urls[index % PROCESSES], dpop)),
     );
     expect(statuses.filter((status) => status === 200)).toHaveLength(1);
-    expect(new Set(statuses)).toEqual(new Set([200, 401]));
+    // 503: a busy machine that did not read the answer of Redis within a second.
+    expect(statuses.filter((status) => ![200, 401, 503].includes(status))).toEqual([]);
+    expect(statuses.filter((status) => status === 401).length).toBeGreaterThan(500);
   });
 
   it('respond with 503 while the store is down or hangs, and accept nothing', async () => {

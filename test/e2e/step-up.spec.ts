@@ -1,4 +1,17 @@
-import { Controller, Get, UseGuards, type ExecutionContext } from '@nestjs/common';
+import {
+  Catch,
+  Controller,
+  Get,
+  UseGuards,
+  type ArgumentsHost,
+  type ExceptionFilter,
+  type ExecutionContext,
+} from '@nestjs/common';
+import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
+import { APP_FILTER } from '@nestjs/core';
+import { GraphQLModule, Query, Resolver } from '@nestjs/graphql';
+import { ClientProxyFactory, MessagePattern, Transport, type MicroserviceOptions } from '@nestjs/microservices';
+import { firstValueFrom } from 'rxjs';
 import { AuthGuard } from '@nestjs/passport';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -169,5 +182,96 @@ describe('the options of step-up', () => {
     expect(() => Authenticated({ stepUp } as never)).toThrow(
       expect.objectContaining({ code: 'configuration_invalid', option: 'stepUp' }),
     );
+  });
+});
+
+describe('a filter of the application', () => {
+  @Catch(StepUpRequiredError)
+  class OwnFilter implements ExceptionFilter {
+    catch(error: StepUpRequiredError, host: ArgumentsHost) {
+      host.switchToHttp().getResponse<{ status(code: number): { json(body: unknown): unknown } }>().status(418).json({
+        own: error.maxAge,
+      });
+    }
+  }
+
+  it.each<[string, Parameters<typeof Api.start>[1], Parameters<typeof Api.start>[2]]>([
+    ['as a provider', { providers: [{ provide: APP_FILTER, useClass: OwnFilter }] }, undefined],
+    ['by useGlobalFilters', {}, (app) => app.useGlobalFilters(new OwnFilter())],
+  ])('is asked before ours: %s', async (_, metadata, prepare) => {
+    const imports = [JwksModule.forRoot(issuer.options())];
+    await using api = await Api.start(
+      ADAPTERS[0][1],
+      { ...metadata, imports, controllers: [PaymentsController] },
+      prepare,
+    );
+    const answer = await api.call('/payments/handler', { token: await issuer.sign({}) });
+    expect([answer.status, answer.body]).toEqual([418, { own: 300 }]);
+  });
+});
+
+@Resolver()
+class PaymentsResolver {
+  @Query(() => String)
+  @Authenticated()
+  pay(): string {
+    throw new StepUpRequiredError({ acrValues: [MFA] });
+  }
+}
+
+@Controller()
+class PaymentMessages {
+  @MessagePattern('pay')
+  @Authenticated()
+  pay() {
+    throw new StepUpRequiredError({ acrValues: [MFA] });
+  }
+}
+
+describe('what a handler throws', () => {
+  const EXPRESS = ADAPTERS[0][1];
+  const PAYLOAD = { status: 'error', code: 'step_up_required' };
+
+  it('reaches a client of GraphQL with its code', async () => {
+    const graphql = GraphQLModule.forRoot<ApolloDriverConfig>({
+      driver: ApolloDriver,
+      autoSchemaFile: true,
+      playground: false,
+    });
+    const imports = [JwksModule.forRoot(issuer.options()), graphql];
+    await using api = await Api.start(EXPRESS, { imports, providers: [PaymentsResolver] });
+    const response = await fetch(`${await api.app.getUrl()}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${await issuer.sign({})}` },
+      body: JSON.stringify({ query: '{ pay }' }),
+    });
+    const { errors } = (await response.json()) as { errors: { extensions: object }[] };
+    expect(errors).toMatchObject([{ extensions: { code: 'step_up_required', status: 401 } }]);
+    expect(JSON.stringify(errors)).not.toContain('step-up.spec');
+  });
+
+  it('reaches a client of a microservice with its code', async () => {
+    const options = { host: '127.0.0.1', port: 0 };
+    const read = ({ data }: { data?: unknown }) => (data as { token: string }).token;
+    await using api = await Api.start(
+      EXPRESS,
+      {
+        imports: [JwksModule.forRoot({ ...issuer.options(), tokenFrom: read })],
+        controllers: [PaymentMessages],
+      },
+      async (app) => {
+        app.connectMicroservice<MicroserviceOptions>({ transport: Transport.TCP, options }, { inheritAppConfig: true });
+        await app.startAllMicroservices();
+      },
+    );
+    const [service] = api.app.getMicroservices();
+    const { port } = (service as NonNullable<typeof service>).unwrap<{ address(): { port: number } }>().address();
+    const client = ClientProxyFactory.create({ transport: Transport.TCP, options: { ...options, port } });
+    try {
+      const token = await issuer.sign({});
+      await expect(firstValueFrom(client.send('pay', { token }))).rejects.toMatchObject(PAYLOAD);
+    } finally {
+      client.close();
+    }
   });
 });

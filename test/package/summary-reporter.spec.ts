@@ -25,7 +25,7 @@ describe('the last line of a test run', () => {
     const reporter = JSON.stringify(join(ROOT, 'tools/summary-reporter.ts'));
     writeFileSync(
       join(folder, 'vitest.config.mjs'),
-      `export default { test: { reporters: ['default', ${reporter}] } };`,
+      `export default { test: { pool: 'threads', isolate: false, maxWorkers: 1, reporters: ['default', ${reporter}] } };`,
     );
     for (const [name, text] of Object.entries(SPECS)) writeFileSync(join(folder, name), text);
   });

@@ -91,7 +91,7 @@ describe('a file of tests', () => {
     const config = JSON.stringify(join(ROOT, 'vitest.config.ts'));
     writeFileSync(
       join(folder, 'vitest.config.mjs'),
-      `import config from ${config}; export default { ...config, test: { ...config.test, include: ['*.spec.ts'], reporters: ['json'], outputFile: 'told.json' } };`,
+      `import config from ${config}; export default { ...config, test: { ...config.test, projects: undefined, include: ['*.spec.ts'], isolate: false, maxWorkers: 1, reporters: ['json'], outputFile: 'told.json' } };`,
     );
     const inherited = Object.entries(process.env).filter(([name]) => !/^(VITEST|FORCE_COLOR)/.test(name));
     const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs');

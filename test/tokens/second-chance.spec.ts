@@ -148,10 +148,11 @@ describe('over a real cache', () => {
       expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
       for (const outcome of outcomes.slice(1)) expect(outcome).toMatchObject({ reason: { code: 'signature_invalid' } });
     }
-    expect(source.loads).toBe(1 + 3);
+    const { loads } = source;
+    expect(loads).toBeLessThanOrEqual(1 + 3);
     await clock.pass('31s');
     await expect(verify(bad)).rejects.toBeInstanceOf(InvalidSignatureError);
-    expect(source.loads).toBeGreaterThan(4);
+    expect(source.loads).toBe(loads + 1);
   });
 
   it('a bad signature is no outage while the source is down', async () => {
