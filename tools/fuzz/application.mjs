@@ -9,12 +9,12 @@ import { Authenticated, JwksModule, JwksService } from '../../dist/index.js';
 
 export const PATHS = ['/guard', '/passport'];
 
-/** Listens on loopback; `send(path, authorization)` resolves to the status. */
-export async function start(adapter, { issuer, jwksUri }, connections) {
-  const options = { issuer, audience: 'orders-api', jwksUri, http: { retries: 0 } };
+/** Listens on loopback; `send(path, headers)` resolves to the status, and to all that was sent back. */
+export async function start(adapter, { issuer, jwksUri }, connections, { logger = false, ...more } = {}) {
+  const options = { issuer, audience: 'orders-api', jwksUri, http: { retries: 0 }, ...more };
   class AppModule {}
   const module = { module: AppModule, imports: [JwksModule.forRoot(options)], controllers: [ordersController()] };
-  const app = await NestFactory.create(module, adapter, { logger: false });
+  const app = await NestFactory.create(module, adapter, { logger });
   await app.listen(0, '127.0.0.1');
   const pool = new Pool(await app.getUrl(), { connections });
   const service = app.get(JwksService);
@@ -23,10 +23,9 @@ export async function start(adapter, { issuer, jwksUri }, connections) {
   return {
     app,
     service,
-    async send(path, authorization) {
-      const { statusCode, body } = await pool.request({ path, method: 'GET', headers: { authorization } });
-      await body.dump();
-      return statusCode;
+    async send(path, headers) {
+      const { statusCode: status, headers: fields, body } = await pool.request({ path, method: 'GET', headers });
+      return { status, fields, text: JSON.stringify(fields) + (await body.text()) };
     },
     async close() {
       await Promise.all([app.close(), pool.close()]);

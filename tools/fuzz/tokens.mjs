@@ -102,7 +102,7 @@ function headers(material, good) {
 }
 
 /** The octets of one part flipped, filled or turned round, and now and then cut off. */
-function partChanged(good) {
+export function partChanged(good) {
   const how = fc.oneof(
     fc.tuple(place, fc.nat(7)).map(
       ([where, bit]) =>
@@ -127,7 +127,7 @@ function partChanged(good) {
 }
 
 /** Parts of three tokens, and now and then a part too many, too few or replaced. */
-function partsMixed(good) {
+export function partsMixed(good) {
   const splice = fc.record({ at: fc.nat(3), drop: fc.nat(1), part: fc.oneof(fc.constantFrom('', 'e30'), good) });
   const spliced = weighted([2, fc.constant(undefined)], [1, splice]);
   return fc.tuple(good, good, good, spliced).map(([header, payload, signature, extra]) => {
@@ -156,7 +156,7 @@ function payloadChanged(good) {
 /**
  * Leaves a member out, or adds one. Written as text: an assignment to __proto__ makes no member.
  */
-function memberChange(names) {
+export function memberChange(names) {
   const name = fc.constantFrom(...names);
   const value = fc.oneof(
     odd,
@@ -218,6 +218,6 @@ function forged(good, { attacker, signer }) {
 }
 
 /** What a client can send in a header, and Node takes: 16 kB in all. */
-function clean(value) {
+export function clean(value) {
   return value.replace(/[^\t\x20-\x7e\x80-\xff]/g, '?').slice(0, 15_000);
 }
