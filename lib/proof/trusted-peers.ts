@@ -21,6 +21,11 @@ export class TrustedPeers {
     }
   }
 
+  /** In words: two that are alike have the same. */
+  get rules(): readonly string[] {
+    return this.list.rules;
+  }
+
   has(address: unknown): boolean {
     if (typeof address !== 'string') return false;
     // The zone of a link-local address says by which interface it came.

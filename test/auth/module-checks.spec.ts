@@ -3,7 +3,13 @@ import { Controller, Get, Injectable, Module, Scope, UseGuards, type INestApplic
 import { AuthGuard, PassportModule } from '@nestjs/passport';
 import { Test } from '@nestjs/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { JwksConfigurationError, JwksModule, JwksService, JwksStrategy } from '../../lib/index.js';
+import {
+  JwksConfigurationError,
+  JwksModule,
+  JwksService,
+  JwksStrategy,
+  type JwksModuleOptions,
+} from '../../lib/index.js';
 import { faultOf, jwksOf, startServer } from '../client/support.js';
 import { signToken, testKey } from '../support/keys.js';
 
@@ -66,6 +72,32 @@ describe("A19: AuthGuard('jwks')", () => {
     );
     await first.close();
     await second();
+  });
+
+  const bearer: Partial<JwksModuleOptions> = {};
+  const nginx = (...trustedProxies: string[]) => ({ mtls: { certificate: 'nginx' as const, trustedProxies } });
+  const secret = 'a secret of at least 32 characters';
+
+  it.each<[string, Partial<JwksModuleOptions>, Partial<JwksModuleOptions>]>([
+    ['a gateway', { boundTokens: 'verified-by-gateway' }, bearer],
+    ['DPoP', { dpop: true }, bearer],
+    ['DPoP alone', { dpop: { required: true } }, { dpop: true }],
+    ['another public URL', { dpop: { publicUrl: 'https://a' } }, { dpop: { publicUrl: 'https://b' } }],
+    ['no replay store', { dpop: { replay: false } }, { dpop: true }],
+    ['a nonce', { dpop: { nonce: { secret } } }, { dpop: true }],
+    ['another proxy', nginx('10.0.0.1'), nginx('10.0.0.2')],
+    ['another header', nginx('10.0.0.1'), { mtls: { certificate: 'alb', trustedProxies: ['10.0.0.1'] } }],
+    ['a function', { mtls: { certificate: () => undefined } }, nginx('10.0.0.1')],
+  ])('fails the start while another application uses it that checks senders otherwise: %s', async (_, some, others) => {
+    const part = (options: Partial<JwksModuleOptions>) => {
+      const module = JwksModule.forRoot({ ...optionsOf('https://a'), ...options } as JwksModuleOptions);
+      @Module({ imports: [module], controllers: [PassportController] })
+      class Part {}
+      return Part;
+    };
+    await start(part(some));
+    await start(part(some));
+    expect(await faultOf(start(part(others)))).toBeInstanceOf(JwksConfigurationError);
   });
 
   it('fails the start beside two modules where it is the default strategy, and not where another one is', async () => {

@@ -70,6 +70,16 @@ class OrdersController {
   }
 }
 
+/** Without Passport, which all applications of a process share. */
+@Controller()
+class PlainController {
+  @Get('orders')
+  @Authenticated()
+  list(@Claims('sub') sub: string) {
+    return sub;
+  }
+}
+
 let issuer: TestIssuer;
 let key: TestDpopKey;
 let bound: string;
@@ -192,7 +202,8 @@ describe.each(ADAPTERS)('a stolen bound token, on %s', (_, makeAdapter) => {
 
   it('is not passed on by another application or module of the process, which has its own store', async () => {
     await using one = await start(makeAdapter);
-    await using other = await start(makeAdapter, { dpop: false });
+    const metadata = { imports: imports({ dpop: false }), controllers: [PlainController] };
+    await using other = await Api.start(makeAdapter, metadata);
     const headers = await signed('/orders');
     expect((await one.call('/orders', { headers })).status).toBe(200);
     expect((await other.call('/orders', { headers })).status).toBe(401);

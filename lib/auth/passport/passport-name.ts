@@ -10,8 +10,11 @@ export interface StrategyHolder {
 
 interface Holder {
   readonly strategy: StrategyHolder['strategy'];
-  /** The configured issuers. Those that a function finds change with use, and are not among them. */
-  readonly issuers: string;
+  /**
+   * The configured issuers, and how the senders of tokens are checked. Issuers that a function finds
+   * change with use, and are not among them; functions are not compared.
+   */
+  readonly rules: string;
 }
 
 /** Applications of this process whose routes use `AuthGuard('jwks')`; the last one has the name. */
@@ -30,14 +33,16 @@ export function offerStrategy(strategy: StrategyHolder['strategy']): void {
  * The same for an application whose routes use `AuthGuard('jwks')`. Returns the function that gives
  * the name back.
  *
- * @throws JwksConfigurationError while an application that trusts other issuers uses it too.
+ * @throws JwksConfigurationError while an application uses it too that trusts other issuers or checks
+ * the senders of tokens otherwise.
  * @internal
  */
 export function takeStrategyName({ strategy, jwks }: StrategyHolder): () => void {
-  const holder: Holder = { strategy, issuers: configuredIssuersOf(jwks) };
-  if (holders.some(({ issuers }) => issuers !== holder.issuers)) {
+  const rules = JSON.stringify([configuredIssuersOf(jwks), senderRulesOf(jwks)]);
+  const holder: Holder = { strategy, rules };
+  if (holders.some((other) => other.rules !== rules)) {
     throw new JwksConfigurationError(
-      `Another application of this process uses AuthGuard('jwks') for other issuers, and Passport has one strategy "jwks": use @Authenticated(), or close that application first`,
+      `Another application of this process uses AuthGuard('jwks') for other issuers, or checks the senders of tokens otherwise, and Passport has one strategy "jwks": use @Authenticated(), or close that application first`,
     );
   }
   holders.push(holder);
@@ -54,7 +59,20 @@ function register(strategy: StrategyHolder['strategy']): void {
 }
 
 /** Read at start, when a function has found no issuer yet. */
-function configuredIssuersOf(jwks: JwksService): string {
-  const issuers = jwks.status().map(({ issuer }) => issuer ?? null);
-  return JSON.stringify(issuers.toSorted());
+function configuredIssuersOf(jwks: JwksService): readonly unknown[] {
+  return jwks
+    .status()
+    .map(({ issuer }) => issuer ?? null)
+    .toSorted();
+}
+
+/** Without replay stores: which of two remembers a proof makes no difference. */
+function senderRulesOf({ settings }: JwksService): unknown {
+  const { dpop, mtls, isVerifiedByGateway = false } = settings.sender ?? {};
+  return [
+    isVerifiedByGateway,
+    // A nonce of the same time is the same where secret and lifetime are.
+    dpop && { ...dpop, replay: dpop.replay !== undefined, nonces: dpop.nonces?.current(0) },
+    mtls && { ...mtls, ...(mtls.kind === 'header' && { proxies: mtls.proxies.rules }) },
+  ];
 }
