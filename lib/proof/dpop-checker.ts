@@ -8,7 +8,7 @@ import { dpopFault } from './dpop-faults.js';
 import type { DpopNonces } from './dpop-nonces.js';
 import { assertProves, assertRecent, assertSigned, parseDpopProof, replayKeyOf, type DpopProof } from './dpop-proof.js';
 import { ProofKeys } from './proof-key.js';
-import type { ReplayStore } from './replay-store.js';
+import { MemoryReplayStore, type ReplayStore } from './replay-store.js';
 import { normalizeUrl, originOf, pathOf } from './request-url.js';
 import type { SenderProof } from './sender-proof.js';
 
@@ -86,14 +86,17 @@ export class DpopChecker {
     return this.useUp(replay, replayKeyOf(proof), Math.max(0, end - now) + CLOCK_SPREAD);
   }
 
-  private async useUp(replay: ReplayStore, key: string, ttl: number): Promise<void> {
-    const message = 'The replay store for DPoP proofs failed';
-    const isNew: unknown = await answerWithin(this.clock, message, async () => replay.add(key, ttl));
-    if (isNew === true) return;
-    if (isNew === false) throw dpopFault('replayed');
-    throw new SenderConstraintUnavailableError(message, {
-      cause: new TypeError('"add" returned something else than true or false'),
-    });
+  private useUp(replay: ReplayStore, key: string, ttl: number): MaybePromise<void> {
+    if (replay instanceof MemoryReplayStore) {
+      let isNew: boolean;
+      try {
+        isNew = replay.addNow(key, ttl);
+      } catch (cause) {
+        throw new SenderConstraintUnavailableError(STORE_FAILED, { cause });
+      }
+      return assertNew(isNew);
+    }
+    return answerWithin(this.clock, STORE_FAILED, async () => replay.add(key, ttl)).then(assertNew);
   }
 
   private urlOf(sender: SenderProof): string {
@@ -112,6 +115,16 @@ export class DpopChecker {
   }
 }
 
+/** What a store of an application returns may be anything. */
+function assertNew(isNew: unknown): void {
+  if (isNew === true) return;
+  if (isNew === false) throw dpopFault('replayed');
+  throw new SenderConstraintUnavailableError(STORE_FAILED, {
+    cause: new TypeError('"add" returned something else than true or false'),
+  });
+}
+
+const STORE_FAILED = 'The replay store for DPoP proofs failed';
 const SET_BACK = 'The clock was set back: a DPoP proof of this time may have been used and forgotten';
 const SEND_AS_BEARER =
   'have the client send it as "Authorization: Bearer", or request a token that is bound to its key';

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
 import { getOwn } from '../tokens/json-object.js';
 import { isSignatureGood } from '../tokens/signature.js';
@@ -69,7 +69,7 @@ export function parseDpopProof(sent: unknown, keys: ProofKeys): DpopProof {
 /** Checks 8, 9 and 12: method, URL and access token. Throws a DpopProofError. @internal */
 export function assertProves({ claims }: DpopProof, { method, url, accessToken }: ProvenRequest): void {
   if (claims.htm !== method) throw dpopFault('method');
-  if (normalizeUrl(claims.htu) !== url) throw dpopFault('url');
+  if (claims.htu !== url && normalizeUrl(claims.htu) !== url) throw dpopFault('url');
   if (claims.ath !== sha256(accessToken)) throw dpopFault('accessToken');
 }
 
@@ -118,5 +118,5 @@ function requireGood(isGood: boolean): void {
 }
 
 function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('base64url');
+  return hash('sha256', text, 'base64url');
 }

@@ -65,6 +65,11 @@ export class MemoryReplayStore implements ReplayStore {
   }
 
   async add(key: string, ttl: number): Promise<boolean> {
+    return this.addNow(key, ttl);
+  }
+
+  /** The same without a promise, which most requests then wait for nowhere else. */
+  addNow(key: string, ttl: number): boolean {
     const now = this.clock.monotonic();
     this.forgetUntil(Math.floor(now / SLOT));
     if (this.known.has(key)) return false;

@@ -8,6 +8,7 @@ import {
   JwksAuthGuard,
   JwksModule,
   JwksService,
+  memoryReplayStore,
   type JwksEvent,
   type JwksModuleOptions,
   type ReplayStore,
@@ -368,6 +369,15 @@ describe('options', () => {
       expect.objectContaining({ code: 'sender_constraint_unavailable' }),
     ]);
     expect((await api.call('/orders', { token: bearer })).status).toBe(200);
+  });
+
+  it('a replay store that is full is 503, and still knows what was used', async () => {
+    await using api = await start(makeAdapter, { dpop: { publicUrl: PUBLIC, replay: memoryReplayStore({ max: 1 }) } });
+    const dpop = await key.proof('GET', `${PUBLIC}/orders`, { accessToken: bound });
+    expect((await send(api, '/orders', { dpop })).status).toBe(200);
+    const { status, headers } = await send(api, '/orders');
+    expect([status, headers['retry-after']]).toEqual([503, '1']);
+    expect((await send(api, '/orders', { dpop })).body).toMatchObject({ code: 'dpop_proof_invalid' });
   });
 
   it('a replay store that hangs is 503 after a second', async () => {
