@@ -9,6 +9,7 @@ import { importTime } from './import-time.mjs';
 import { keyLookup } from './key-lookup.mjs';
 import { memory } from './memory.mjs';
 import { nest } from './nest.mjs';
+import { proofs } from './proofs.mjs';
 import { repeated } from './repeated.mjs';
 
 /** In the order in which they run and are reported. */
@@ -16,6 +17,7 @@ export const measures = [
   keyLookup,
   firstSeen,
   repeated,
+  proofs,
   nest,
   eventLoop,
   expiry,
