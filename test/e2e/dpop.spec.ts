@@ -1,6 +1,8 @@
 import { request as httpRequest, type RequestOptions } from 'node:http';
 import { Controller, Get, Param, Post, UseGuards } from '@nestjs/common';
 import { AuthGuard } from '@nestjs/passport';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   Authenticated,
@@ -291,6 +293,33 @@ describe.each(ADAPTERS)('the URL of a proof, on %s', (_, makeAdapter) => {
       expect(
         (await send(api, '/v1/orders', { htu: `http://${host}/v1/orders`, headers: { host } })).status,
       ).toBeGreaterThanOrEqual(400);
+  });
+
+  it('has host and protocol of a proxy that the framework trusts, if that is a host', async () => {
+    const trusting =
+      makeAdapter().getType() === 'express' ? makeAdapter : () => new FastifyAdapter({ trustProxy: true });
+    await using api = await start(trusting as MakeAdapter, { dpop: true }, (app) => {
+      if (app.getHttpAdapter().getType() === 'express') (app as NestExpressApplication).set('trust proxy', true);
+    });
+    const from = (host: string) => ({ 'x-forwarded-host': host, 'x-forwarded-proto': 'https' });
+    const htu = 'https://api.example.com/orders';
+    expect((await send(api, '/orders', { htu, headers: from('api.example.com') })).status).toBe(200);
+    expect((await send(api, '/orders', { htu, headers: from('API.example.com:443') })).status).toBe(200);
+    expect((await send(api, '/orders', { htu, headers: from('api.example.org') })).status).toBe(401);
+    for (const tail of [
+      '/orders?',
+      '/orders#',
+      '/x/..',
+      '?',
+      '#',
+      '\\',
+      '@api.example.com',
+      ':x',
+      ':443:443',
+      ' x',
+      '\tx',
+    ])
+      expect((await send(api, '/orders', { htu, headers: from(`api.example.com${tail}`) })).status).toBe(401);
   });
 
   it('takes no host from a request target of another scheme, beside a public URL', async () => {
