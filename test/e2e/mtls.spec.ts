@@ -1,5 +1,7 @@
-import { request as httpsRequest } from 'node:https';
+import { connect } from 'node:http2';
+import { Agent, request as httpsRequest } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { Controller, Get, Req, UseGuards } from '@nestjs/common';
 import { AuthGuard } from '@nestjs/passport';
 import { ExpressAdapter } from '@nestjs/platform-express';
@@ -178,16 +180,60 @@ describe('a certificate from the socket', () => {
     expect(await call()).toMatchObject({ status: 401 });
     await app.close();
   });
+
+  it('is that of the session where a client resumes one, and of the connection over HTTP/2', async () => {
+    const { server, ca, client } = certificates;
+    const https = { ...server, ca, requestCert: true, rejectUnauthorized: false, allowHTTP1: true };
+    const module = await Test.createTestingModule(metadata({ mtls: { certificate: 'socket' } })).compile();
+    const adapter = new FastifyAdapter({ http2: true, https } as never);
+    const app = module.createNestApplication(adapter, { logger: false });
+    await app.listen(0, '127.0.0.1');
+    const { port } = app.getHttpServer().address() as AddressInfo;
+    const token = await issuer.sign({ sub: 'alice' }, { certificate: client.cert });
+
+    const agent = new Agent({ keepAlive: false, maxCachedSessions: 10 });
+    const resumed: boolean[] = [];
+    for (let time = 0; time < 2; time += 1) {
+      const { status } = await callTls(port, { ca, token, certificate: client, agent }, (socket) =>
+        resumed.push(socket.isSessionReused()),
+      );
+      expect(status).toBe(200);
+    }
+    expect(resumed).toEqual([false, true]);
+
+    for (const [certificate, expected] of [
+      [client, 200],
+      [certificates.expired, 401],
+      [{}, 401],
+    ] as const) {
+      const session = connect(`https://127.0.0.1:${port}`, { ca, ...certificate });
+      const status = await new Promise<unknown>((resolve, reject) => {
+        const stream = session.request({ ':path': '/orders', authorization: `Bearer ${token}` });
+        stream.on('response', (answer) => resolve(answer[':status'])).on('error', reject);
+        stream.resume().end();
+      });
+      expect(status).toBe(expected);
+      session.close();
+    }
+    await app.close();
+  });
 });
 
 function callTls(
   port: number,
-  { ca, token, certificate }: { ca: string; token: string; certificate: Certificate | undefined },
+  {
+    ca,
+    token,
+    certificate,
+    agent = false,
+  }: { ca: string; token: string; certificate: Certificate | undefined; agent?: Agent | false },
+  onSocket: (socket: TLSSocket) => void = () => undefined,
 ): Promise<Pick<Answer, 'status' | 'body'>> {
   const headers = { authorization: `Bearer ${token}` };
-  const options = { host: '127.0.0.1', port, path: '/orders', headers, ca, agent: false, ...certificate };
+  const options = { host: '127.0.0.1', port, path: '/orders', headers, ca, agent, ...certificate };
   return new Promise((resolve, reject) => {
     const request = httpsRequest(options, (response) => {
+      onSocket(response.socket as TLSSocket);
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('end', () =>
