@@ -27,8 +27,10 @@ export interface RedisReplayStoreOptions {
 /**
  * Remembers proofs in Redis, for applications of several processes: `SET NX PX`, which is atomic.
  * Takes a connected client of node-redis or of ioredis; the application owns it and closes it. While
- * Redis does not answer, requests with proofs are answered with 503. An instance that drops keys
- * before their time (`maxmemory-policy`) forgets proofs.
+ * Redis does not answer, requests with proofs are answered with 503, after a second each unless the
+ * client has its offline queue switched off (`disableOfflineQueue`, `enableOfflineQueue: false`),
+ * which would grow meanwhile. An instance that drops keys before their time (`maxmemory-policy`)
+ * forgets proofs.
  *
  * @publicApi
  */

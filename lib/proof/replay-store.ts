@@ -35,7 +35,8 @@ const SLOT = 1_000;
 
 /**
  * Remembers proofs in the memory of this process: the default, right for a single process. It is
- * bounded by count and by time.
+ * bounded by count and by time. A process that is started again knows none of them: where a captured
+ * request must not pass even then, take `redisReplayStore`.
  *
  * @publicApi
  */
