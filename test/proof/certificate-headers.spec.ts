@@ -97,6 +97,11 @@ describe('a certificate in a header', () => {
     expect(read(format, { [name]: value() })).not.toBe(expected);
   });
 
+  it('is not found where both headers of AWS came, of which its two modes send one each', () => {
+    const headers = { 'x-amzn-mtls-clientcert-leaf': escaped(), 'x-amzn-mtls-clientcert': escaped(other) };
+    expect(read('alb', headers)).toBeUndefined();
+  });
+
   it('never throws, and is never another one than the proxy has set', () => {
     const formats = fc.constantFrom<CertificateFormat>('client-cert', 'xfcc', 'nginx', 'alb');
     const values = () => [bytes(), escaped(), forwarded()];
