@@ -88,7 +88,7 @@ describe.each(ADAPTERS)('step-up on %s', (_, makeAdapter) => {
     expect((await api.call('/payments/guarded', { token: strong })).status).toBe(200);
   });
 
-  it('fails for a token without the claims', async () => {
+  it('P23: fails for a token without the claims', async () => {
     const answer = await api.call('/payments/guarded', { token: await issuer.sign({}) });
     expect([answer.status, answer.headers['www-authenticate']]).toEqual([401, CHALLENGE]);
   });
