@@ -9,7 +9,7 @@ import { sentScheme } from './request/credentials.js';
 import { requestOf } from './request/request-context.js';
 import { knownOf } from './request/request-state.js';
 import { graphqlExceptionOf } from './response/graphql-refusal.js';
-import { payloadOf } from './response/message-refusal.js';
+import { payloadOf, rpcPayloadOf } from './response/message-refusal.js';
 import { errorResponseOf, httpExceptionOf } from './response/refusal.js';
 import { setHeaders } from './response/refuse.js';
 import { offerOf, takesDpop } from './sender.js';
@@ -44,7 +44,7 @@ export class StepUpFilter implements ExceptionFilter<StepUpRequiredError> {
       case 'graphql':
         return graphqlExceptionOf(response, error);
       case 'rpc':
-        return throwError(() => payloadOf(response));
+        return throwError(() => rpcPayloadOf(response, context));
       case 'ws': {
         const client: unknown = host.getArgByIndex(0);
         const { emit } = fieldsOf(client);

@@ -48,7 +48,12 @@ async function wsException(response: ErrorResponse): Promise<Error> {
 
 async function rpcException(response: ErrorResponse, context: ExecutionContext): Promise<Error> {
   const { RpcException } = await microservices();
-  return new RpcException(isGrpc(context) ? statusOf(response) : payloadOf(response));
+  return new RpcException(rpcPayloadOf(response, context));
+}
+
+/** What the client of a microservice gets. @internal */
+export function rpcPayloadOf(response: ErrorResponse, context: ExecutionContext): object {
+  return isGrpc(context) ? statusOf(response) : payloadOf(response);
 }
 
 function isEvent(context: ExecutionContext): boolean {
