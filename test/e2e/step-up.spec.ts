@@ -118,6 +118,22 @@ describe.each(ADAPTERS)('step-up on %s', (_, makeAdapter) => {
     expect(rejected).toMatchObject([{ code: 'step_up_required', issuer: issuer.url }]);
   });
 
+  it('is answered alike where `validate` throws it, which sees the request', async () => {
+    const validate = (_token: unknown, { request }: { request?: unknown }) => {
+      const { url } = request as { url: string };
+      if (url === '/payments/handler') throw new StepUpRequiredError(REQUIRED);
+      return { id: 'alice' };
+    };
+    await using own = await Api.start(makeAdapter, {
+      imports: [JwksModule.forRoot({ ...issuer.options(), validate })],
+      controllers: [PaymentsController],
+    });
+    const token = await issuer.sign({ acr: MFA });
+    const answer = await own.call('/payments/handler', { token });
+    expect([answer.status, answer.headers['www-authenticate']]).toEqual([401, CHALLENGE]);
+    expect((await own.call('/payments/strong', { token })).status).toBe(200);
+  });
+
   it('is answered alike where a guard of the application throws it', async () => {
     class AmountGuard extends JwksAuthGuard {
       protected override authorize(auth: Authentication, options: AuthenticatedOptions, context: ExecutionContext) {
