@@ -111,13 +111,15 @@ export interface JwksSharedOptions extends JwksKeepingOptions {
   tokenFrom?(request: TokenExtractorRequest): string | null;
   /**
    * Accepts tokens that are bound to a key of their client (DPoP, RFC 9449), with a proof for each
-   * request. `true` means the defaults. HTTP and GraphQL over HTTP only.
+   * request. `true` means the defaults. HTTP and GraphQL over HTTP only. Without this option they
+   * are rejected.
    *
    * @default none (a bound token is rejected)
    */
   dpop?: JwksDpopOptions | boolean;
   /**
-   * Accepts tokens that are bound to a client certificate (mutual TLS, RFC 8705).
+   * Accepts tokens that are bound to a client certificate (mutual TLS, RFC 8705). HTTP and GraphQL
+   * over HTTP only. Without this option they are rejected.
    *
    * @default none (a bound token is rejected)
    */

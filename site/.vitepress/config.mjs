@@ -28,6 +28,8 @@ export default defineConfig({
           page('Identity providers', 'providers/'),
           page('Protecting routes', 'protecting-routes'),
           page('Several issuers', 'multiple-issuers'),
+          page('Tokens bound to their sender', 'sender-constrained'),
+          page('Step-up', 'step-up'),
           page('GraphQL, WebSocket, microservices', 'transports'),
           page('Passport', 'passport'),
           page('The service and the client', 'service-and-client'),

@@ -69,7 +69,7 @@ describe('a certificate in a header', () => {
     expect(read('xfcc', { 'x-forwarded-client-cert': `hash=${hash().toUpperCase()};${forwarded()}` })).toBe(expected);
   });
 
-  it('is that of the last element, where Envoy has added to a header of the client', () => {
+  it('P19: is that of the last element, where Envoy has added to a header of the client', () => {
     const [mine, theirs] = [forwarded(), forwarded(other)];
     expect(read('xfcc', { 'x-forwarded-client-cert': `${theirs},${mine}` })).toBe(expected);
     expect(read('xfcc', { 'x-forwarded-client-cert': `${mine},${theirs}` })).not.toBe(expected);
@@ -97,7 +97,12 @@ describe('a certificate in a header', () => {
     expect(read(format, { [name]: value() })).not.toBe(expected);
   });
 
-  it('never throws, and is never another one than the proxy has set', () => {
+  it('P19: is not found where both headers of AWS came, of which its two modes send one each', () => {
+    const headers = { 'x-amzn-mtls-clientcert-leaf': escaped(), 'x-amzn-mtls-clientcert': escaped(other) };
+    expect(read('alb', headers)).toBeUndefined();
+  });
+
+  it('P21: never throws, and is never another one than the proxy has set', () => {
     const formats = fc.constantFrom<CertificateFormat>('client-cert', 'xfcc', 'nginx', 'alb');
     const values = () => [bytes(), escaped(), forwarded()];
     fc.assert(
@@ -134,7 +139,7 @@ describe('TrustedPeers', () => {
     '10.0.0.1, 1.2.3.4',
     '172.32.0.1',
     10,
-  ])('has not %s', (address) => {
+  ])('P19: has not %s', (address) => {
     expect(peers.has(address)).toBe(false);
   });
 

@@ -22,7 +22,7 @@ describe('DpopNonces', () => {
     expect(checks).toEqual(['current', 'current', 'previous', 'previous', false, false]);
   });
 
-  it.each([undefined, '', 'x', 'x'.repeat(22), '\u00e9'.repeat(11)])('rejects %j', (nonce) => {
+  it.each([undefined, '', 'x', 'x'.repeat(22), '\u00e9'.repeat(11)])('P18: rejects %j', (nonce) => {
     expect(new DpopNonces([SECRET], LIFETIME).check(nonce, START)).toBe(false);
   });
 
