@@ -8,6 +8,7 @@ import { stateOf } from './context-state.js';
 import { extractToken, hasOtherCredentials, resolveBearerToken } from './request/credentials.js';
 import { messageRequest } from './request/message-headers.js';
 import { toException } from './response/refuse.js';
+import { resourceParameters } from './response/resource-parameters.js';
 import { connectionContextOf, disconnect } from './connection.js';
 import { attachedOf, bindToInvocation, markGuarded } from './invocation.js';
 import { attachTargetOf, attachTo, requestOf, sharingKeyOf } from './request/request-context.js';
@@ -143,14 +144,18 @@ export class JwksAuthGuard implements CanActivate {
   protected attach(authentication: Authentication, context: ExecutionContext): void {
     if (context.getType<string>() === 'ws') return;
     const target = attachTargetOf(context);
-    attachTo(target, authentication);
+    attachTo(target, authentication, this.jwks);
     const request = this.getRequest(context);
-    if (request !== target) attachTo(request, authentication);
+    if (request !== target) attachTo(request, authentication, this.jwks);
   }
 
   /** What is thrown for a fault, with the response's headers set. Override to answer otherwise. */
   protected toException(error: unknown, context: ExecutionContext): Promise<unknown> {
-    return toException(error, context, { realm: this.jwks.settings.realm, adapter: this.adapterHost.httpAdapter });
+    return toException(error, context, {
+      realm: this.jwks.settings.realm,
+      parameters: resourceParameters(this.jwks.resource, error, () => this.getOptions(context)),
+      adapter: this.adapterHost.httpAdapter,
+    });
   }
 
   private run(context: ExecutionContext): MaybePromise<boolean> {
@@ -231,7 +236,8 @@ export class JwksAuthGuard implements CanActivate {
 
   private attachAndRemember(token: string, authentication: Authentication, context: ExecutionContext): true {
     this.attach(authentication, context);
-    bindToInvocation(context, { authentication, toException: this.mapClaimsError });
+    const { resource } = this.jwks;
+    bindToInvocation(context, { authentication, toException: this.mapClaimsError, resource });
     markGuarded(context);
     stateOf(context).token = token;
     return true;

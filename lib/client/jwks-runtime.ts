@@ -25,6 +25,8 @@ export interface RuntimeSettings {
   readonly allowUnguarded: ReadonlySet<UnguardedKind>;
   readonly tokenFrom: ((request: TokenExtractorRequest) => string | null) | undefined;
   readonly realm: string | undefined;
+  /** Whether `request.auth` is the `AuthInfo` of the MCP SDK. */
+  readonly attachMcp: boolean;
   /** What the log says at start of options that have less effect than they seem to. */
   readonly warnings: readonly string[];
 }
@@ -37,6 +39,7 @@ export const NO_MODULE: RuntimeSettings = {
   allowUnguarded: new Set<UnguardedKind>(),
   tokenFrom: undefined,
   realm: undefined,
+  attachMcp: false,
   warnings: [],
 };
 
@@ -92,9 +95,9 @@ export class JwksRuntime {
 
   /** Throws a JwksConfigurationError. Nothing is fetched yet. */
   static ofModule(options: unknown, clock = systemClock): JwksRuntime {
-    const { trust, prefetch, metrics, openApi, allowUnguarded, tokenFrom, realm, warnings, ...keeping } =
+    const { trust, prefetch, metrics, openApi, allowUnguarded, tokenFrom, realm, attachMcp, warnings, ...keeping } =
       resolveModuleOptions(options);
-    const settings = { prefetch, metrics, openApi, allowUnguarded, tokenFrom, realm, warnings };
+    const settings = { prefetch, metrics, openApi, allowUnguarded, tokenFrom, realm, attachMcp, warnings };
     return new JwksRuntime(partsOf(trust, keeping, clock), settings);
   }
 

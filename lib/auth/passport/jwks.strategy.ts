@@ -7,7 +7,8 @@ import { completedService } from '../completed-service.js';
 import { extractToken, resolveBearerToken } from '../request/credentials.js';
 import { offerStrategy } from './passport-name.js';
 import { errorResponseIn, patchAuthGuard, keepResponse } from './passport-refusal.js';
-import { httpExceptionOf, ownAnswer, errorResponseOf } from '../response/refusal.js';
+import { httpExceptionOf, ownAnswer, errorResponseOf, type ErrorResponse } from '../response/refusal.js';
+import { resourceParameters } from '../response/resource-parameters.js';
 import { bindToRequest } from '../invocation.js';
 import { attachTo } from '../request/request-context.js';
 import type { ClaimsErrorMapper, Authentication } from '../verification.js';
@@ -45,7 +46,7 @@ export class JwksStrategy extends PassportStrategy implements OnModuleInit {
   /** For `@Claims` with a schema, which is checked long after Passport is done. */
   private readonly mapClaimsError: ClaimsErrorMapper = async (error, context) => {
     this.jwks.report(error);
-    const response = errorResponseOf(error, this.jwks.settings.realm);
+    const response = this.responseOf(error);
     return response ? errorResponseIn(context, response, error) : error;
   };
 
@@ -77,8 +78,9 @@ export class JwksStrategy extends PassportStrategy implements OnModuleInit {
 
   private async verifyRequest(request: unknown): Promise<Authentication> {
     const authentication = await verifyToken(this.jwks, await this.requireToken(request), {}, request);
-    attachTo(request, authentication);
-    bindToRequest(request, { authentication, toException: this.mapClaimsError });
+    attachTo(request, authentication, this.jwks);
+    const { resource } = this.jwks;
+    bindToRequest(request, { authentication, toException: this.mapClaimsError, resource });
     return authentication;
   }
 
@@ -94,8 +96,13 @@ export class JwksStrategy extends PassportStrategy implements OnModuleInit {
     }
   }
 
+  private responseOf(error: unknown): ErrorResponse | undefined {
+    const { settings, resource } = this.jwks;
+    return errorResponseOf(error, settings.realm, resourceParameters(resource, error));
+  }
+
   private toException(error: unknown): void {
-    const response = errorResponseOf(error, this.jwks.settings.realm);
+    const response = this.responseOf(error);
     if (!response) {
       this.error(error);
       return;

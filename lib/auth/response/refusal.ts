@@ -64,16 +64,24 @@ const EXCEPTIONS = {
   503: { Exception: ServiceUnavailableException, error: 'Service Unavailable' },
 } as const;
 
+/** Name and value of a parameter of a challenge. @internal */
+export type ChallengeParameter = readonly [name: string, value: string];
+
 /** Seconds after which a client may ask again, where the key source did not say. */
 const RETRY_AFTER = 5;
 
 /**
  * The response to a client for an error; `undefined` for an error that is not the client's business (bad
- * options, an error of the application): that is thrown on, and answered with 500.
+ * options, an error of the application): that is thrown on, and answered with 500. A challenge ends
+ * with the parameters `more`.
  *
  * @internal
  */
-export function errorResponseOf(error: unknown, realm?: string): ErrorResponse | undefined {
+export function errorResponseOf(
+  error: unknown,
+  realm?: string,
+  more: readonly ChallengeParameter[] = [],
+): ErrorResponse | undefined {
   if (!isJwksError(error) || error.code === 'configuration_invalid') return undefined;
   const code = Object.hasOwn(FAULTS, error.code) ? error.code : 'token_refused';
   const fault = FAULTS[code];
@@ -81,7 +89,9 @@ export function errorResponseOf(error: unknown, realm?: string): ErrorResponse |
   return {
     status,
     headers:
-      status === 503 ? { 'Retry-After': retryAfter(error) } : { 'WWW-Authenticate': challenge(fault, error, realm) },
+      status === 503
+        ? { 'Retry-After': retryAfter(error) }
+        : { 'WWW-Authenticate': challenge(fault, error, realm, more) },
     body: { statusCode: status, message: description, error: EXCEPTIONS[status].error, code },
   };
 }
@@ -106,7 +116,12 @@ export function ownAnswer(error: unknown): HttpException | undefined {
 }
 
 /** RFC 6750 section 3: `Bearer` and, where there is something to say, its parameters. */
-function challenge({ error, description }: Fault, thrown: AnyJwksError, realm: string | undefined): string {
+function challenge(
+  { error, description }: Fault,
+  thrown: AnyJwksError,
+  realm: string | undefined,
+  more: readonly ChallengeParameter[],
+): string {
   const parameters = [
     ...(realm ? [['realm', realm]] : []),
     ...(error
@@ -116,6 +131,7 @@ function challenge({ error, description }: Fault, thrown: AnyJwksError, realm: s
         ]
       : []),
     ...(error === 'insufficient_scope' ? [['scope', (thrown as InsufficientScopeError).scopes.join(' ')]] : []),
+    ...more,
   ].map(([name, value]) => `${name}="${quotable(value ?? '')}"`);
   return parameters.length > 0 ? `Bearer ${parameters.join(', ')}` : 'Bearer';
 }

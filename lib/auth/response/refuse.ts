@@ -2,11 +2,13 @@ import type { ExecutionContext } from '@nestjs/common';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import { graphqlExceptionOf } from './graphql-refusal.js';
 import { messageExceptionOf } from './message-refusal.js';
-import { httpExceptionOf, ownAnswer, errorResponseOf, type ErrorResponse } from './refusal.js';
+import { httpExceptionOf, ownAnswer, errorResponseOf, type ChallengeParameter, type ErrorResponse } from './refusal.js';
 
 /** What a refusal is said with. @internal */
 export interface Reply {
   readonly realm: string | undefined;
+  /** Of the challenge, after those that every one has. */
+  readonly parameters?: readonly ChallengeParameter[];
   readonly adapter: AbstractHttpAdapter;
 }
 
@@ -17,7 +19,7 @@ export interface Reply {
  * @internal
  */
 export async function toException(error: unknown, context: ExecutionContext, reply: Reply): Promise<unknown> {
-  const response = errorResponseOf(error, reply.realm);
+  const response = errorResponseOf(error, reply.realm, reply.parameters);
   if (!response) return error;
   switch (context.getType<string>()) {
     case 'ws':

@@ -1,0 +1,62 @@
+import type { ProtectedResource } from '../jwks.service.js';
+import { isObject } from './fields.js';
+import { knownOf } from './request/request-state.js';
+import { scopesOf } from './route-rules.js';
+import type { Authentication } from './verification.js';
+
+/**
+ * What the MCP SDK passes to tools as `authInfo`: its type `AuthInfo`.
+ *
+ * @publicApi
+ */
+export interface McpAuthInfo {
+  /** The access token as it came. It must not be sent on to other services. */
+  token: string;
+  /** The claim `client_id`, else `azp`; empty if the token has neither. */
+  clientId: string;
+  /** As `@Authenticated({ scopes })` reads them. */
+  scopes: string[];
+  /** The claim `exp`, in seconds since the epoch. */
+  expiresAt?: number;
+  /** The identifier of the resource, if `ProtectedResourceModule` names it and `aud` does too. */
+  resource?: URL;
+  /** `claims`, the verified claims, and `user`, what `validate` returned. */
+  extra: { claims: Authentication['token']['claims']; user: unknown } & Record<string, unknown>;
+}
+
+/**
+ * Returns the `AuthInfo` of the MCP SDK for a request that our guard or strategy accepted with a
+ * token, otherwise `undefined`. What others wrote to `request.auth` does not count.
+ *
+ * @publicApi
+ */
+export function mcpAuthInfo(request: object): McpAuthInfo | undefined {
+  const attached = isObject(request) ? knownOf(request)?.attached : undefined;
+  return attached && toMcpAuthInfo(attached.authentication, attached.resource);
+}
+
+/** @internal */
+export function toMcpAuthInfo(
+  { accessToken, token: { claims }, user, scopesFrom }: Authentication,
+  resource: ProtectedResource | undefined,
+): McpAuthInfo {
+  const { client_id: clientId, azp, exp, aud } = claims;
+  const isMeant = resource !== undefined && [aud].flat().includes(resource.identifier);
+  return {
+    token: accessToken,
+    clientId: [clientId, azp].find((name) => typeof name === 'string') ?? '',
+    scopes: grantedScopes(claims, scopesFrom),
+    ...(exp !== undefined && { expiresAt: exp }),
+    ...(isMeant && { resource: new URL(resource.identifier) }),
+    extra: { claims, user },
+  };
+}
+
+/** A `scopesFrom` that throws gives none, as for a route that asks for scopes. */
+function grantedScopes(claims: Authentication['token']['claims'], scopesFrom: Authentication['scopesFrom']): string[] {
+  try {
+    return [...new Set(scopesOf(claims, scopesFrom))].filter((scope) => scope !== '');
+  } catch {
+    return [];
+  }
+}
