@@ -184,7 +184,7 @@ describe.each(ADAPTERS)('challenges on %s', (_, makeAdapter) => {
     });
   });
 
-  it('name the scopes that a subclass asks for, and stay challenges where it fails', async () => {
+  it('M2: name the scopes that a subclass asks for, and stay challenges where it fails', async () => {
     expect(await challengeOf('/tool?tool=notes:delete')).toEqual({ status: 401, ...always, scope: 'notes:delete' });
     const token = await issuer.sign({ scope: 'notes:read' });
     const scoped = { status: 403, error: 'insufficient_scope', scope: 'notes:delete' };
@@ -197,7 +197,7 @@ describe.each(ADAPTERS)('challenges on %s', (_, makeAdapter) => {
     expect((await api.call('/tool')).status).toBe(500);
   });
 
-  it('say what is configured, whatever the request says of its host', async () => {
+  it('M1: say what is configured, whatever the request says of its host', async () => {
     for (const path of ['/scoped', '/passport']) {
       const lies = { host: 'evil.example', 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'http' };
       expect(await challengeOf(path, { headers: lies })).toMatchObject(always);
@@ -220,7 +220,7 @@ describe.each(ADAPTERS)('challenges on %s', (_, makeAdapter) => {
 });
 
 describe('two applications in one process with the same issuers', () => {
-  it("cannot both use AuthGuard('jwks') as different resources: one would name the metadata of the other", async () => {
+  it("M5: cannot both use AuthGuard('jwks') as different resources: one would name the metadata of the other", async () => {
     const jwks = JwksModule.forRoot({ issuer: 'https://id.example.com', audience: 'notes', prefetch: false });
     const start = (resource: string, controller = Routes as Type<unknown>) =>
       Api.start(ADAPTERS[0][1], {

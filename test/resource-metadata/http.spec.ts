@@ -97,7 +97,7 @@ describe.each(ADAPTERS)('protected resource metadata on %s', (_, makeAdapter) =>
       expect((await api.call(path)).body, path).toEqual(body);
   });
 
-  it('is at no other path', async () => {
+  it('M3: is at no other path', async () => {
     await using api = await start(makeAdapter);
     for (const path of [
       `${ROOT}/other`,
@@ -135,7 +135,7 @@ describe.each(ADAPTERS)('protected resource metadata on %s', (_, makeAdapter) =>
     }
   });
 
-  it('says what is configured, whatever the request says of its host', async () => {
+  it('M1: says what is configured, whatever the request says of its host', async () => {
     await using api = await start(makeAdapter);
     const { body, headers } = await api.call(ROOT);
     const lies = [
@@ -196,7 +196,7 @@ describe('protected resource metadata', () => {
       expect((await api.call(path)).status).toBe(200);
   });
 
-  it('differs between two applications in one process', async () => {
+  it('M5: differs between two applications in one process', async () => {
     const other = 'https://other.example.com/api';
     await using first = await start(ADAPTERS[0][1]);
     await using second = await start(ADAPTERS[1][1], { resource: other });

@@ -113,7 +113,7 @@ describe.each(ADAPTERS)('the AuthInfo of the MCP SDK on %s', (name, makeAdapter)
     expect(await scopesOf({ scopesFrom }, { scope: 'a' })).toEqual([]);
   });
 
-  it('names the resource only where the token is for it', async () => {
+  it('M7: names the resource only where the token is for it', async () => {
     await using api = await start({ audience: false }, [resource]);
     const resourceOf = async (aud: string | string[]) =>
       (await get(api, '/guard', await issuer.sign({ aud }))).info?.resource;
@@ -127,7 +127,7 @@ describe.each(ADAPTERS)('the AuthInfo of the MCP SDK on %s', (name, makeAdapter)
     expect((await get(api, '/guard', await issuer.sign({}))).info).not.toHaveProperty('resource');
   });
 
-  it('is undefined for a request that was accepted without a token, whatever stands on it', async () => {
+  it('M6: is undefined for a request that was accepted without a token, whatever stands on it', async () => {
     await using api = await start();
     const token = await issuer.sign({});
     for (const path of ['/optional', '/public', '/optional?forge=1', '/public?forge=1'])

@@ -68,7 +68,7 @@ const PLATFORMS: [string, MakeAdapter, Type<unknown>][] = [
 ];
 
 describe.each(PLATFORMS)('a server on the MCP SDK with %s', (_, makeAdapter, controller) => {
-  it('passes the AuthInfo of each request to its tools, and rejects what the guard rejects', async () => {
+  it('M8: passes the AuthInfo of each request to its tools, and rejects what the guard rejects', async () => {
     const issuer = await TestIssuer.start({ audience: RESOURCE });
     await using api = await Api.start(makeAdapter, {
       imports: [

@@ -59,6 +59,11 @@ describe('options of a protected resource that cannot be', () => {
     expect(fault.message).not.toContain('secret');
   });
 
+  it('M2, M4: cannot put a line into a header, or be undefined', () => {
+    expect(faultOf({ resource: `${resource}\r\nSet-Cookie: a=b` }).option).toBe('resource');
+    expect(faultOf({ resource, authorizationServers: undefined }).message).toContain('is undefined');
+  });
+
   it('are explained', () => {
     expect(faultOf({ resource: 'https://API.example.com/mcp' }).message).toContain(`"${resource}"`);
     expect(faultOf({ resource, scopeSupported: [] }).message).toContain('did you mean "scopesSupported"?');
@@ -81,7 +86,7 @@ describe('options of a protected resource', () => {
       for (const name of names) delete (Object.prototype as Record<string, unknown>)[name];
     });
 
-    it('have what was given and nothing else', () => {
+    it('M4: have what was given and nothing else', () => {
       for (const name of names) (Object.prototype as Record<string, unknown>)[name] = ['https://evil.example'];
       expect(resolveResourceOptions({ resource })).toEqual({
         resource,
