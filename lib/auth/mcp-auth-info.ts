@@ -1,4 +1,5 @@
 import type { ProtectedResource } from '../jwks.service.js';
+import { claimAt } from '../tokens/claim-path.js';
 import { isObject } from './fields.js';
 import { knownOf } from './request/request-state.js';
 import { scopesOf } from './route-rules.js';
@@ -40,13 +41,13 @@ export function toMcpAuthInfo(
   { accessToken, token: { claims }, user, scopesFrom }: Authentication,
   resource: ProtectedResource | undefined,
 ): McpAuthInfo {
-  const { client_id: clientId, azp, exp, aud } = claims;
-  const isMeant = resource !== undefined && [aud].flat().includes(resource.identifier);
+  const exp = claimAt(claims, 'exp');
+  const isMeant = resource !== undefined && [claimAt(claims, 'aud')].flat().includes(resource.identifier);
   return {
     token: accessToken,
-    clientId: [clientId, azp].find((name) => typeof name === 'string') ?? '',
+    clientId: [claimAt(claims, 'client_id'), claimAt(claims, 'azp')].find((name) => typeof name === 'string') ?? '',
     scopes: grantedScopes(claims, scopesFrom),
-    ...(exp !== undefined && { expiresAt: exp }),
+    ...(typeof exp === 'number' && { expiresAt: exp }),
     ...(isMeant && { resource: new URL(resource.identifier) }),
     extra: { claims, user },
   };

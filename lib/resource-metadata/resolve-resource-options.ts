@@ -21,6 +21,8 @@ const NAMES: readonly (keyof ProtectedResourceOptions)[] = [
   'resourceName',
   'documentation',
 ];
+/** RFC 3986 section 2: the URL parser leaves others in a query, such as a backslash. */
+const URL_CHARACTERS = /^[\w.~:/?@!$&'()*+,;=%[\]-]+$/;
 /** Where clients send their credentials must not depend on a variable that is not set. */
 const DECIDED = new Set<keyof ProtectedResourceOptions>(['resource', 'authorizationServers']);
 
@@ -84,6 +86,7 @@ function secureUrlFault(value: unknown): string | undefined {
   const { protocol, hostname, username, password, href } = new URL(value);
   if (username !== '' || password !== '') return 'takes a URL without credentials';
   if (value.includes('#')) return 'takes a URL without a fragment';
+  if (!URL_CHARACTERS.test(href)) return 'has a query with characters that have to be percent-encoded';
   if (protocol !== 'https:' && !(protocol === 'http:' && isLoopbackHost(hostname))) {
     return 'takes an https URL; http is for loopback alone';
   }

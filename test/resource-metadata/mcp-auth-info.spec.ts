@@ -1,8 +1,10 @@
 import { Controller, Get, Req, UseGuards, type ModuleMetadata } from '@nestjs/common';
 import { AuthGuard } from '@nestjs/passport';
 import type { AuthInfo } from '@modelcontextprotocol/sdk/server/auth/types.js';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Authenticated, Claims, JwksAuthGuard, JwksModule, Public, type JwksModuleOptions } from '../../lib/index.js';
+import { toMcpAuthInfo } from '../../lib/auth/mcp-auth-info.js';
+import type { Authentication } from '../../lib/client/authentication.js';
 import { mcpAuthInfo, ProtectedResourceModule } from '../../lib/resource-metadata/index.js';
 import { actingAs, TestIssuer, type TestClaims } from '../../lib/testing/index.js';
 import { ADAPTERS, Api } from '../e2e/support/api.js';
@@ -175,6 +177,20 @@ describe.each(ADAPTERS)('the AuthInfo of the MCP SDK on %s', (name, makeAdapter)
 });
 
 describe('mcpAuthInfo', () => {
+  const names = ['client_id', 'azp', 'exp', 'aud', 'scope'];
+  afterEach(() => {
+    for (const name of names) delete (Object.prototype as Record<string, unknown>)[name];
+  });
+
+  it('M4: reads claims that the token has itself', () => {
+    const claims = { sub: 'alice' };
+    for (const name of names) (Object.prototype as Record<string, unknown>)[name] = RESOURCE;
+    const authentication = { accessToken: 'a', token: { claims }, user: 'alice' } as unknown as Authentication;
+    const info = toMcpAuthInfo(authentication, { identifier: RESOURCE, metadataUrl: RESOURCE });
+    expect(info).toEqual({ token: 'a', clientId: '', scopes: [], extra: { claims, user: 'alice' } });
+    expect(Object.hasOwn(info, 'resource') || Object.hasOwn(info, 'expiresAt')).toBe(false);
+  });
+
   it('knows nothing of other objects', () => {
     for (const request of [{}, { auth: { token: 'a' } }, undefined, null, 'text', Object.create(null)])
       expect(mcpAuthInfo(request as object)).toBeUndefined();
