@@ -1,6 +1,6 @@
 /**
- * What clients are told of the API, as RFC 9728 says it. Issuers and ways to send a token follow
- * from `JwksModule`.
+ * What the protected resource metadata (RFC 9728) says of the API. Issuers and ways to send a token
+ * follow from `JwksModule`.
  *
  * @publicApi
  */
@@ -8,7 +8,7 @@ export interface ProtectedResourceOptions {
   /**
    * The identifier of the API, which is the URL that clients call, such as
    * `https://api.example.com/mcp`: https, or http on loopback, without a fragment. Usually also the
-   * `audience` of `JwksModule`. Nothing of a request, such as its Host header, has a say in it.
+   * `audience` of `JwksModule`. No part of a request, such as its Host header, changes it.
    */
   resource: string;
   /**

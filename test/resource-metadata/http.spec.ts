@@ -273,6 +273,13 @@ describe('the module', () => {
     await expect(app).rejects.toThrow('needs JwksModule');
   });
 
+  it('explains that options are missing', async () => {
+    for (const options of [undefined, null, 'https://api.example.com'])
+      await expect(
+        (async () => start(JwksModule.forRoot(jwks), ProtectedResourceModule.forRoot(options as never)))(),
+      ).rejects.toMatchObject({ name: 'JwksConfigurationError' });
+  });
+
   it('serves what it can where a test replaces JwksService', async () => {
     const { Test } = await import('@nestjs/testing');
     const module = await Test.createTestingModule({ imports: [JwksModule.forRoot(jwks), resource] })
