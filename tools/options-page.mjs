@@ -33,6 +33,7 @@ const GUIDES = {
   failover: '[Several places for one set](network.md#several-places-for-one-set)',
   validate: '[Users and revocation](protecting-routes.md#users-and-revocation)',
   scopesFrom: '[Scopes and claims](protecting-routes.md#scopes-and-claims)',
+  attach: '[MCP servers](mcp.md#a-server-on-the-mcp-sdk)',
   tokenFrom:
     '[Tokens in cookies](protecting-routes.md#tokens-in-cookies-and-elsewhere) and [Microservices](transports.md#microservices)',
   'cache.store': '[A shared store](shared-store.md)',

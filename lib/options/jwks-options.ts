@@ -138,6 +138,15 @@ export interface JwksSharedOptions extends JwksKeepingOptions {
    * @default none
    */
   realm?: string;
+  /**
+   * What the guard and the strategy put on a request. `auth: 'mcp'` makes `request.auth` the
+   * `AuthInfo` of the MCP SDK, which its transports pass to tools: `{ token, clientId, scopes,
+   * expiresAt, resource, extra: { claims, user } }`. With Fastify it is also on Node's own request,
+   * `request.raw`. `@Claims()` and `authenticationOf` stay as they are.
+   *
+   * @default none: `request.auth` is the verified token
+   */
+  attach?: { auth: 'mcp' };
 }
 
 /** Options of a module that trusts one issuer. @publicApi */

@@ -33,6 +33,7 @@ export default defineConfig({
           page('GraphQL, WebSocket, microservices', 'transports'),
           page('Passport', 'passport'),
           page('The service and the client', 'service-and-client'),
+          page('MCP and resource metadata', 'mcp'),
           page('Testing', 'testing'),
         ],
       },

@@ -10,8 +10,11 @@ export interface StrategyHolder {
 
 interface Holder {
   readonly strategy: StrategyHolder['strategy'];
-  /** The configured issuers. Those that a function finds change with use, and are not among them. */
-  readonly issuers: string;
+  /**
+   * The configured issuers, and the resource that challenges name. Issuers that a function finds
+   * change with use, and are not among them.
+   */
+  readonly configured: string;
 }
 
 /** Applications of this process whose routes use `AuthGuard('jwks')`; the last one has the name. */
@@ -30,14 +33,15 @@ export function offerStrategy(strategy: StrategyHolder['strategy']): void {
  * The same for an application whose routes use `AuthGuard('jwks')`. Returns the function that gives
  * the name back.
  *
- * @throws JwksConfigurationError while an application that trusts other issuers uses it too.
+ * @throws JwksConfigurationError while an application that trusts other issuers, or is another
+ * resource, uses it too.
  * @internal
  */
 export function takeStrategyName({ strategy, jwks }: StrategyHolder): () => void {
-  const holder: Holder = { strategy, issuers: configuredIssuersOf(jwks) };
-  if (holders.some(({ issuers }) => issuers !== holder.issuers)) {
+  const holder: Holder = { strategy, configured: configuredOf(jwks) };
+  if (holders.some(({ configured }) => configured !== holder.configured)) {
     throw new JwksConfigurationError(
-      `Another application of this process uses AuthGuard('jwks') for other issuers, and Passport has one strategy "jwks": use @Authenticated(), or close that application first`,
+      `Another application of this process uses AuthGuard('jwks') for other issuers or another resource, and Passport has one strategy "jwks": use @Authenticated(), or close that application first`,
     );
   }
   holders.push(holder);
@@ -54,7 +58,7 @@ function register(strategy: StrategyHolder['strategy']): void {
 }
 
 /** Read at start, when a function has found no issuer yet. */
-function configuredIssuersOf(jwks: JwksService): string {
+function configuredOf(jwks: JwksService): string {
   const issuers = jwks.status().map(({ issuer }) => issuer ?? null);
-  return JSON.stringify(issuers.toSorted());
+  return JSON.stringify([issuers.toSorted(), jwks.resource?.identifier]);
 }
