@@ -23,6 +23,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^nestjs-jwks\/endpoint$/, replacement: lib('endpoint/index.ts') },
+      { find: /^nestjs-jwks\/resource-metadata$/, replacement: lib('resource-metadata/index.ts') },
       { find: /^nestjs-jwks\/testing$/, replacement: lib('testing/index.ts') },
       { find: /^nestjs-jwks\/terminus$/, replacement: lib('terminus/index.ts') },
       { find: /^nestjs-jwks\/prometheus$/, replacement: lib('prometheus.ts') },

@@ -8,6 +8,14 @@ import type { TokenError } from './core/errors.js';
 import type { MaybePromise } from './core/maybe-promise.js';
 import type { TelemetrySource } from './core/telemetry-source.js';
 
+/** The protected resource that an application is, as `ProtectedResourceModule` says. @internal */
+export interface ProtectedResource {
+  /** Its `resource` identifier (RFC 9728). */
+  readonly identifier: string;
+  /** Where its metadata is, for challenges. */
+  readonly metadataUrl: string;
+}
+
 /**
  * Verifies tokens and looks up keys for the issuers of its `JwksModule`. Inject it by its class.
  *
@@ -20,10 +28,11 @@ import type { TelemetrySource } from './core/telemetry-source.js';
 export class JwksService extends JwksAccess {
   /** What the guard and the strategy read. @internal */
   readonly settings: RuntimeSettings;
-  /** URL of the metadata of the protected resource, where there is some, for challenges. @internal */
-  resourceMetadata: string | undefined = undefined;
   /** What exporters of metrics read. @internal */
   readonly telemetry: TelemetrySource;
+
+  /** Written by `ProtectedResourceModule`, read for challenges. @internal */
+  resource: ProtectedResource | undefined;
 
   /** Made by the module. @internal */
   constructor(runtime: JwksRuntime) {
@@ -65,6 +74,12 @@ export class JwksService extends JwksAccess {
   /** The wall clock, in milliseconds. @internal */
   now(): number {
     return this.runtime.clock.now();
+  }
+
+  /** The issuers that the options list; `undefined` where a function finds them. @internal */
+  get configuredIssuers(): readonly (string | undefined)[] | undefined {
+    const { issuers } = this.runtime;
+    return issuers.isDynamic ? undefined : issuers.all().map(({ issuer }) => issuer);
   }
 
   /** Returns or throws at once where nothing has to be waited for. @internal */

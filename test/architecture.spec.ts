@@ -6,6 +6,7 @@ import { importsOf, readText, resolveImport, typeScriptFiles, withoutComments } 
  */
 const LAYERS: Record<string, readonly string[]> = {
   core: [],
+  documents: [],
   keys: ['core'],
   sources: ['core', 'keys'],
   cache: ['core', 'keys', 'sources'],
@@ -15,7 +16,8 @@ const LAYERS: Record<string, readonly string[]> = {
   client: ['core', 'keys', 'sources', 'cache', 'tokens', 'proof', 'options'],
   telemetry: ['core'],
   auth: ['core', 'keys', 'sources', 'cache', 'tokens', 'proof', 'options', 'client', 'jwks.service'],
-  endpoint: ['core', 'keys', 'sources', 'options', 'client', 'jwks.service'],
+  endpoint: ['core', 'documents', 'keys', 'sources', 'options', 'client', 'jwks.service'],
+  'resource-metadata': ['core', 'documents', 'sources', 'options', 'client', 'auth', 'jwks.service'],
   terminus: ['core', 'jwks.service'],
   cli: ['core', 'keys', 'sources', 'cache', 'tokens', 'options', 'client'],
   testing: [
@@ -45,8 +47,17 @@ const LAYERS: Record<string, readonly string[]> = {
 
 /** The files that assemble the layers. They may import anything but the subpaths. */
 const ASSEMBLIES = ['jwks.module', 'index', 'source', 'prometheus', 'inspect'];
-const SUBPATHS = ['testing', 'terminus', 'endpoint', 'cli', 'prometheus', 'inspect'];
-const KNOW_NEST = ['jwks.module', 'jwks.module-definition', 'jwks.service', 'auth', 'testing', 'terminus', 'endpoint'];
+const SUBPATHS = ['testing', 'terminus', 'endpoint', 'resource-metadata', 'cli', 'prometheus', 'inspect'];
+const KNOW_NEST = [
+  'jwks.module',
+  'jwks.module-definition',
+  'jwks.service',
+  'auth',
+  'testing',
+  'terminus',
+  'endpoint',
+  'resource-metadata',
+];
 const KNOW_RXJS = [...KNOW_NEST, 'client'];
 const NEST = /^(@nestjs\/|passport|reflect-metadata)/;
 
@@ -174,9 +185,16 @@ describe('the architecture', () => {
 });
 
 describe('the public surface', () => {
-  const entries = ['index', 'source', 'endpoint/index', 'testing/index', 'terminus/index', 'prometheus', 'inspect'].map(
-    (name) => `lib/${name}.ts`,
-  );
+  const entries = [
+    'index',
+    'source',
+    'endpoint/index',
+    'resource-metadata/index',
+    'testing/index',
+    'terminus/index',
+    'prometheus',
+    'inspect',
+  ].map((name) => `lib/${name}.ts`);
   const exported = entries.flatMap((entry) => publicNames(entry));
 
   it('is exported by name, types apart', () => {

@@ -22,6 +22,9 @@ const SECTIONS = {
   refetchLimit: 'Refetch limit',
   http: 'HTTP',
   tokenCache: 'Verified tokens',
+  dpop: 'Bound tokens by DPoP',
+  'dpop.nonce': 'Nonces of DPoP',
+  mtls: 'Bound tokens by mutual TLS',
 };
 
 const GUIDES = {
@@ -30,6 +33,7 @@ const GUIDES = {
   failover: '[Several places for one set](network.md#several-places-for-one-set)',
   validate: '[Users and revocation](protecting-routes.md#users-and-revocation)',
   scopesFrom: '[Scopes and claims](protecting-routes.md#scopes-and-claims)',
+  attach: '[MCP servers](mcp.md#a-server-on-the-mcp-sdk)',
   tokenFrom:
     '[Tokens in cookies](protecting-routes.md#tokens-in-cookies-and-elsewhere) and [Microservices](transports.md#microservices)',
   'cache.store': '[A shared store](shared-store.md)',
@@ -39,6 +43,13 @@ const GUIDES = {
   'http.tls': '[A private CA, a client certificate](network.md#a-private-ca-a-client-certificate)',
   'http.proxy': '[Behind a proxy](network.md#behind-a-proxy)',
   'tokenCache.max': '[Verified tokens](caching.md#verified-tokens)',
+  boundTokens: '[Behind a gateway that checks](sender-constrained.md#behind-a-gateway-that-checks)',
+  'dpop.required': '[DPoP in five minutes](sender-constrained.md#dpop-in-five-minutes)',
+  'dpop.publicUrl': '[The public URL](sender-constrained.md#the-public-url)',
+  'dpop.replay': '[The replay store](sender-constrained.md#the-replay-store)',
+  'dpop.nonce.secret': '[Nonces](sender-constrained.md#nonces)',
+  'mtls.certificate': '[Mutual TLS](sender-constrained.md#mutual-tls)',
+  'mtls.trustedProxies': '[A proxy](sender-constrained.md#a-proxy)',
 };
 
 const INTRODUCTION = `# Options
@@ -58,7 +69,7 @@ gives, is an error and never "not checked". With \`forRootAsync\`, \`isGlobal\` 
 `;
 
 const INTERFACE = /(\/\*\*(?:(?!\*\/)[^])*\*\/\n)?^(?:export )?interface (\w+)(?: extends ([^{]+?))? \{\n([^]*?)^\}/gm;
-const MEMBER = /\/\*\*((?:(?!\*\/)[^])*)\*\/\s*(?:readonly )?(\w+)(\?)?((?:\([^]*?\))?): ([^]*?);\n/g;
+const MEMBER = /\/\*\*((?:(?!\*\/)[^])*)\*\/\s*(?:readonly )?(\w+)(\?)?((?:\([^]*?\))?):\s+(?:\| )?([^]*?);\n/g;
 
 /** The interfaces of lib/ with their documented members, by name. */
 function readInterfaces(sources) {
@@ -103,7 +114,7 @@ function readOptions() {
       const path = group ? `${group}.${member.name}` : member.name;
       if (path in SECTIONS) {
         groups.set(path, `\`${path}\`: ${member.text}`);
-        take(member.type.replace(' | false', ''), path);
+        take(member.type.replace(/ \| (false|boolean)$/, ''), path);
       } else if (!options.has(path)) {
         options.set(path, { ...member, path, section: group ?? name });
       }

@@ -111,7 +111,7 @@ function tsc(folder, project) {
 
 /** Both ways in, by name, and not two copies of the classes. */
 function loadBothWays(folder) {
-  for (const subpath of ['', '/source', '/endpoint', '/testing']) {
+  for (const subpath of ['', '/source', '/endpoint', '/resource-metadata', '/testing']) {
     const entry = `nestjs-jwks${subpath}`;
     const script = `
       const required = require('${entry}');

@@ -147,15 +147,15 @@ export class JwksAuthGuard implements CanActivate {
   protected attach(authentication: Authentication, context: ExecutionContext): void {
     if (context.getType<string>() === 'ws') return;
     const target = attachTargetOf(context);
-    attachTo(target, authentication);
+    attachTo(target, authentication, this.jwks);
     const request = this.getRequest(context);
-    if (request !== target) attachTo(request, authentication);
+    if (request !== target) attachTo(request, authentication, this.jwks);
   }
 
   /** What is thrown for a fault, with the response's headers set. Override to answer otherwise. */
   protected toException(error: unknown, context: ExecutionContext): Promise<unknown> {
     const { realm, sender } = this.jwks.settings;
-    const isPlain = sender?.dpop === undefined && this.jwks.resourceMetadata === undefined;
+    const isPlain = sender?.dpop === undefined && this.jwks.resource === undefined;
     const offer = isPlain ? BEARER_ALONE : this.offerFor(context);
     return toException(error, context, { realm, offer, adapter: this.adapterHost.httpAdapter });
   }
@@ -186,7 +186,7 @@ export class JwksAuthGuard implements CanActivate {
 
   private offerFor(context: ExecutionContext): ChallengeOffer {
     const scheme = takesDpop(this.jwks) ? sentScheme(this.getRequest(context), context) : 'Bearer';
-    return offerOf(this.jwks, scheme, this.getOptions(context));
+    return offerOf(this.jwks, scheme, () => this.getOptions(context));
   }
 
   private authenticate(options: AuthenticatedOptions, context: ExecutionContext): MaybePromise<true> {
@@ -244,7 +244,8 @@ export class JwksAuthGuard implements CanActivate {
 
   private attachAndRemember(token: string, authentication: Authentication, context: ExecutionContext): true {
     this.attach(authentication, context);
-    bindToInvocation(context, { authentication, toException: this.mapClaimsError });
+    const { resource } = this.jwks;
+    bindToInvocation(context, { authentication, toException: this.mapClaimsError, resource });
     markGuarded(context);
     stateOf(context).token = token;
     if (this.jwks.settings.sender?.dpop?.nonces) {

@@ -57,6 +57,11 @@ export interface AuthenticatedOptions {
 /** RFC 6750 section 3: what a scope may be made of, so that it fits a challenge. */
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 
+/** @internal */
+export function isScope(value: unknown): value is string {
+  return typeof value === 'string' && SCOPE.test(value);
+}
+
 type Check = (value: unknown) => string | undefined;
 
 const CHECKS: Readonly<Record<keyof AuthenticatedOptions, Check>> = {
@@ -138,8 +143,7 @@ function asksNothing({ issuer, audience }: AuthenticatedOptions): boolean {
 }
 
 function scopeFault(value: unknown): string | undefined {
-  const good =
-    Array.isArray(value) && value.length > 0 && value.every((scope) => typeof scope === 'string' && SCOPE.test(scope));
+  const good = Array.isArray(value) && value.length > 0 && value.every(isScope);
   return good
     ? undefined
     : 'takes a list of at least one scope; a scope is a string without spaces, quotes and backslashes (RFC 6750 section 3)';

@@ -6,7 +6,7 @@ import { sentScheme } from './request/credentials.js';
 import { fieldsOf, type Fields } from './fields.js';
 import { isHttpExchange, isHttpRequest } from './request/request-context.js';
 import { requestStateOf } from './request/request-state.js';
-import type { AuthenticatedOptions } from './route-options.js';
+import { freezeRouteOptions, type AuthenticatedOptions } from './route-options.js';
 
 /** How a token came, and what its sender proves possession by. @internal */
 export interface Sender {
@@ -105,16 +105,30 @@ function text(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
-/** What challenges say on a route. @internal */
-export function offerOf(jwks: JwksService, used: TokenScheme, route: AuthenticatedOptions = {}): ChallengeOffer {
-  const { resourceMetadata } = jwks;
+/** What challenges say, on the route that `optionsOf` knows. @internal */
+export function offerOf(
+  jwks: JwksService,
+  used: TokenScheme,
+  optionsOf: () => AuthenticatedOptions | undefined = () => undefined,
+): ChallengeOffer {
+  const { scopes = [], anyOfScopes = [], senderConstrained = false } = routeOptions(optionsOf);
   const { dpop, mtls, isVerifiedByGateway = false } = jwks.settings.sender ?? {};
-  const isDpopAsked = route.senderConstrained === true && !mtls && !isVerifiedByGateway;
+  const isDpopAsked = senderConstrained && !mtls && !isVerifiedByGateway;
   return {
     used,
     isBearerTaken: !dpop || !(dpop.required || isDpopAsked),
     dpopAlgorithms: dpop?.algorithms,
-    resourceMetadata,
-    scopes: resourceMetadata === undefined ? [] : [...(route.scopes ?? []), ...(route.anyOfScopes ?? [])],
+    resourceMetadata: jwks.resource?.metadataUrl,
+    // As for a token that lacks one: a client that asks for these has enough.
+    scopes: jwks.resource ? [...new Set([...scopes, ...anyOfScopes])] : [],
   };
+}
+
+function routeOptions(optionsOf: () => AuthenticatedOptions | undefined): AuthenticatedOptions {
+  try {
+    return freezeRouteOptions(optionsOf() ?? {});
+  } catch {
+    // `getOptions` of a subclass: what it throws must not replace the error that is answered.
+    return {};
+  }
 }

@@ -9,7 +9,7 @@ import { sentScheme } from './request/credentials.js';
 import { requestOf } from './request/request-context.js';
 import { knownOf } from './request/request-state.js';
 import { graphqlExceptionOf } from './response/graphql-refusal.js';
-import { payloadOf } from './response/message-refusal.js';
+import { rpcPayloadOf } from './response/message-refusal.js';
 import { errorResponseOf, httpExceptionOf } from './response/refusal.js';
 import { setHeaders } from './response/refuse.js';
 import { offerOf, takesDpop } from './sender.js';
@@ -41,7 +41,7 @@ export class StepUpFilter implements ExceptionFilter<StepUpRequiredError> {
       case 'graphql':
         return graphqlExceptionOf(response, error);
       case 'rpc':
-        return throwError(() => payloadOf(response));
+        return throwError(() => rpcPayloadOf(response, context));
       default:
         setHeaders(response, context, httpAdapter);
         return new BaseExceptionFilter(httpAdapter).catch(httpExceptionOf(response, error), host);

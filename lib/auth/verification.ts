@@ -1,6 +1,7 @@
 import type { ExecutionContext } from '@nestjs/common';
 import type { Authentication } from '../client/authentication.js';
 import type { TokenError } from '../core/errors.js';
+import type { ProtectedResource } from '../jwks.service.js';
 
 export type { Authentication, ScopesFrom } from '../client/authentication.js';
 
@@ -11,4 +12,6 @@ export type ClaimsErrorMapper = (error: TokenError, context: ExecutionContext) =
 export interface AttachedAuthentication {
   readonly authentication: Authentication;
   readonly toException: ClaimsErrorMapper | undefined;
+  /** What it was accepted for, where `ProtectedResourceModule` says. */
+  readonly resource?: ProtectedResource | undefined;
 }

@@ -30,6 +30,8 @@ export interface RuntimeSettings {
   readonly realm: string | undefined;
   /** Absent: bound tokens are rejected. */
   readonly sender?: SenderSettings | undefined;
+  /** Whether `request.auth` is the `AuthInfo` of the MCP SDK. */
+  readonly attachMcp: boolean;
   /** What the log says at start of options that have less effect than they seem to. */
   readonly warnings: readonly string[];
 }
@@ -42,6 +44,7 @@ export const NO_MODULE: RuntimeSettings = {
   allowUnguarded: new Set<UnguardedKind>(),
   tokenFrom: undefined,
   realm: undefined,
+  attachMcp: false,
   warnings: [],
 };
 
@@ -99,9 +102,20 @@ export class JwksRuntime {
 
   /** Throws a JwksConfigurationError. Nothing is fetched yet. */
   static ofModule(options: unknown, clock = systemClock): JwksRuntime {
-    const { trust, prefetch, metrics, openApi, allowUnguarded, tokenFrom, realm, sender, warnings, ...keeping } =
-      resolveModuleOptions(options);
-    const settings = { prefetch, metrics, openApi, allowUnguarded, tokenFrom, realm, sender, warnings };
+    const {
+      trust,
+      prefetch,
+      metrics,
+      openApi,
+      allowUnguarded,
+      tokenFrom,
+      realm,
+      attachMcp,
+      sender,
+      warnings,
+      ...keeping
+    } = resolveModuleOptions(options);
+    const settings = { prefetch, metrics, openApi, allowUnguarded, tokenFrom, realm, attachMcp, sender, warnings };
     return new JwksRuntime(partsOf(trust, keeping, clock), settings);
   }
 

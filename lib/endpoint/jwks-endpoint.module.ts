@@ -14,7 +14,7 @@ import { systemClock } from '../core/clock.js';
 import { JwksConfigurationError } from '../core/errors.js';
 import { JwksService } from '../jwks.service.js';
 import type { JwksEndpointOptions } from './endpoint-options.js';
-import { serveRoute } from './http-route.js';
+import { serveRoute } from '../documents/document-route.js';
 import { JwksEndpoint } from './jwks-endpoint.js';
 import { JwksKeyRing } from './key-ring.js';
 import { mirrorOf } from './mirror.js';

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import { safeText } from '../core/events.js';
-import { answer, type Document, type EndpointAnswer, type EndpointRequest } from './http-answer.js';
+import { answer, type Document, type DocumentRequest } from '../documents/document-answer.js';
+import type { DocumentRoute } from '../documents/document-route.js';
 import { FetchedKeys, FixedKeys } from './fixed-keys.js';
 import { JwksKeyRing } from './key-ring.js';
 import { cacheControl, publication, type Publisher } from './publication.js';
@@ -18,12 +19,6 @@ export interface EndpointLogger {
 export interface EndpointParts {
   readonly clock: Clock;
   readonly logger: EndpointLogger;
-}
-
-/** One path that the endpoint serves. @internal */
-export interface EndpointRoute {
-  readonly path: string;
-  readonly answer: (request: EndpointRequest) => Promise<EndpointAnswer>;
 }
 
 /** The same trouble is logged once in this time, in milliseconds. */
@@ -76,10 +71,10 @@ export class JwksEndpoint {
     this.publisher = publisher;
   }
 
-  routes(): EndpointRoute[] {
+  routes(): DocumentRoute[] {
     const { issuer, path, metadataPath, cors } = this.settings;
     const route = (at: string, load: () => Promise<Document>) => {
-      return { path: at, answer: (request: EndpointRequest) => answer(request, cors, load) };
+      return { path: at, answer: (request: DocumentRequest) => answer(request, cors, load) };
     };
     const set = route(path, () => this.set());
     if (issuer === undefined || metadataPath === undefined) return [set];

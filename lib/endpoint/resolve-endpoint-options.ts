@@ -1,5 +1,6 @@
 import type { JWK } from 'jose';
 import { JwksConfigurationError } from '../core/errors.js';
+import { DOCUMENT_PATH as PATH, PATH_CHARACTERS as CHARACTERS } from '../documents/document-path.js';
 import { algorithmFault } from '../options/algorithms.js';
 import { OptionReader } from '../options/option-reader.js';
 import { urlFault } from '../options/urls.js';
@@ -73,9 +74,6 @@ function issuerPath(issuer: string): string {
   return new URL(issuer).pathname.replace(/\/$/, '');
 }
 
-/** Nothing that Express or Fastify would take for a pattern. */
-const PATH = /^\/?(?!\.{1,2}(?:\/|$))[\w.~-]+(?:\/(?!\.{1,2}(?:\/|$))[\w.~-]+)*$/;
-const CHARACTERS = "letters, digits, '-', '.', '_', '~' and '/'";
 const TAKES_PATH = `a path of ${CHARACTERS}, such as '.well-known/jwks.json'`;
 
 function readIssuer(options: OptionReader): string | undefined {

@@ -111,13 +111,15 @@ export interface JwksSharedOptions extends JwksKeepingOptions {
   tokenFrom?(request: TokenExtractorRequest): string | null;
   /**
    * Accepts tokens that are bound to a key of their client (DPoP, RFC 9449), with a proof for each
-   * request. `true` means the defaults. HTTP and GraphQL over HTTP only.
+   * request. `true` means the defaults. HTTP and GraphQL over HTTP only. Without this option they
+   * are rejected.
    *
    * @default none (a bound token is rejected)
    */
   dpop?: JwksDpopOptions | boolean;
   /**
-   * Accepts tokens that are bound to a client certificate (mutual TLS, RFC 8705).
+   * Accepts tokens that are bound to a client certificate (mutual TLS, RFC 8705). HTTP and GraphQL
+   * over HTTP only. Without this option they are rejected.
    *
    * @default none (a bound token is rejected)
    */
@@ -136,6 +138,15 @@ export interface JwksSharedOptions extends JwksKeepingOptions {
    * @default none
    */
   realm?: string;
+  /**
+   * What the guard and the strategy put on a request. `auth: 'mcp'` makes `request.auth` the
+   * `AuthInfo` of the MCP SDK, which its transports pass to tools: `{ token, clientId, scopes,
+   * expiresAt, resource, extra: { claims, user } }`. With Fastify it is also on Node's own request,
+   * `request.raw`. `@Claims()` and `authenticationOf` stay as they are.
+   *
+   * @default none: `request.auth` is the verified token
+   */
+  attach?: { auth: 'mcp' };
 }
 
 /** Options of a module that trusts one issuer. @publicApi */

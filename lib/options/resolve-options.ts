@@ -36,6 +36,7 @@ export interface ResolvedModule extends ResolvedKeeping {
   readonly tokenFrom: ((request: TokenExtractorRequest) => string | null) | undefined;
   readonly realm: string | undefined;
   readonly sender: ResolvedSender;
+  readonly attachMcp: boolean;
   readonly warnings: readonly string[];
 }
 
@@ -59,6 +60,7 @@ const MODULE_NAMES = [
   'tokenFrom',
   'realm',
   ...SENDER_NAMES,
+  'attach',
 ];
 
 const UNGUARDED_KINDS: readonly string[] = [
@@ -101,6 +103,7 @@ export function resolveModuleOptions(given: unknown): ResolvedModule {
     tokenFrom: options.method('tokenFrom', 'a function of the request that returns the token or null'),
     // RFC 9110 section 11.5: a quoted-string, which need not be escaped this way.
     realm: options.text('realm', undefined, /^[ !#-[\]-~]+$/, 'printable ASCII without quotes and backslashes'),
+    attachMcp: readAttach(options),
   };
 }
 
@@ -143,6 +146,13 @@ function resolveKeeping(options: OptionReader, kind: IssuersKind): ResolvedKeepi
     tokenCache: resolveTokenCache(options),
     maxTokenLength: options.integer('maxTokenLength', DEFAULTS.maxTokenLength, 1, MAX_TOKEN_LENGTH),
   };
+}
+
+function readAttach(options: OptionReader): boolean {
+  if (!options.has('attach')) return false;
+  const attach = options.section('attach', ['auth']);
+  if (attach.get('auth') === 'mcp') return true;
+  throw attach.invalid('auth', "'mcp'");
 }
 
 function readPrefetch(options: OptionReader, trust: ResolvedTrust): boolean | 'required' {

@@ -6,7 +6,7 @@ export type CertificateFormat = 'client-cert' | 'xfcc' | 'nginx' | 'alb';
 type HeaderReader = (name: string) => unknown;
 
 interface Preset {
-  /** Of which one is there: two would be those of the proxy and of a client. */
+  /** One of them is there: a client has sent what comes beside it. */
   readonly headers: readonly string[];
   readonly thumbprint: (value: string) => string | undefined;
 }
@@ -40,9 +40,9 @@ export function thumbprintFromHeaders(
 ): string | undefined {
   const { headers, thumbprint } = PRESETS[format];
   const values = (name === undefined ? headers : [name]).map(header);
-  const [value, another] = values.filter((each) => each !== undefined && each !== '');
-  const isOne = typeof value === 'string' && another === undefined;
-  return isOne && value.length <= MAX_HEADER_LENGTH ? thumbprint(value) : undefined;
+  const [value, ...others] = values.filter((each) => each !== undefined && each !== '');
+  const isReadable = typeof value === 'string' && value.length <= MAX_HEADER_LENGTH && others.length === 0;
+  return isReadable ? thumbprint(value) : undefined;
 }
 
 /** SHA-256 of a certificate in DER or PEM (RFC 8705 section 3.1); whether it is valid has no say. @internal */

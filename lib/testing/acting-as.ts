@@ -2,6 +2,7 @@ import type { CanActivate } from '@nestjs/common';
 import { Reflector, type AbstractHttpAdapter, type HttpAdapterHost } from '@nestjs/core';
 import { JwksAuthGuard } from '../auth/jwks-auth.guard.js';
 import type { Authentication } from '../client/authentication.js';
+import { NO_MODULE, type RuntimeSettings } from '../client/jwks-runtime.js';
 import type { JwksService } from '../jwks.service.js';
 import { JwkSet } from '../keys/jwk-set.js';
 import { deepFreeze } from '../tokens/json-object.js';
@@ -17,6 +18,8 @@ export interface ActingAsOptions {
   scopes?: readonly string[];
   /** What `request.user` is. @default the verified token */
   user?: unknown;
+  /** As the option of `JwksModule`. @default none: `request.auth` is the verified token */
+  attach?: { auth: 'mcp' };
 }
 
 /**
@@ -35,7 +38,7 @@ export interface ActingAsOptions {
  *
  * @publicApi
  */
-export function actingAs(claims: TestClaims, { scopes, user }: ActingAsOptions = {}): CanActivate {
+export function actingAs(claims: TestClaims, { scopes, user, attach }: ActingAsOptions = {}): CanActivate {
   const all: TestClaims = { sub: 'test-user', ...(scopes && { scope: scopes.join(' ') }), ...claims };
   const token: VerifiedToken = Object.freeze({
     claims: deepFreeze(structuredClone(all)),
@@ -43,17 +46,21 @@ export function actingAs(claims: TestClaims, { scopes, user }: ActingAsOptions =
     issuer: typeof all['iss'] === 'string' ? all['iss'] : undefined,
     key: KEY,
   });
-  return new ActingGuard({
+  const authentication = {
     accessToken: unsecuredToken({ alg: 'none' }, all),
     token,
     user: user === undefined ? token : user,
     scopesFrom: scopes && (() => scopes),
-  });
+  };
+  return new ActingGuard(authentication, { ...NO_MODULE, attachMcp: attach?.auth === 'mcp' });
 }
 
 class ActingGuard extends JwksAuthGuard {
-  constructor(private readonly authentication: Authentication) {
-    super({} as JwksService, new Reflector(), { httpAdapter: ANY_ADAPTER } as HttpAdapterHost);
+  constructor(
+    private readonly authentication: Authentication,
+    settings: RuntimeSettings,
+  ) {
+    super({ settings } as JwksService, new Reflector(), { httpAdapter: ANY_ADAPTER } as HttpAdapterHost);
   }
 
   protected override getToken(): string {

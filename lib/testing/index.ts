@@ -5,6 +5,7 @@ export { TestIssuerModule } from './test-issuer.module.js';
 export { TestDpopKey } from './dpop-key.js';
 export { TestIssuer } from './test-issuer.js';
 export type { ActingAsOptions } from './acting-as.js';
+export type { TestCertificate } from './certificate.js';
 export type { TestDpopKeyOptions, TestProofOptions } from './dpop-key.js';
 export type { OverrideOptions } from './overridden-options.js';
 export type { RecordedRequest } from './issuer-server.js';

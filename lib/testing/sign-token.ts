@@ -1,6 +1,7 @@
 import { createHash, X509Certificate, type KeyObject } from 'node:crypto';
 import { CompactSign, type CompactJWSHeaderParameters, type CryptoKey, type JWK } from 'jose';
 import { parseDuration, type Duration } from '../core/clock.js';
+import type { TestCertificate } from './certificate.js';
 import type { TestDpopKey } from './dpop-key.js';
 
 /** Header, lifetime and key of a token that a `TestIssuer` signs. @publicApi */
@@ -25,8 +26,11 @@ export interface SignOptions {
   expiresIn?: Duration;
   /** Binds the token to the key of a DPoP client: `cnf.jkt` (RFC 9449 section 6.1). */
   dpop?: TestDpopKey;
-  /** Binds the token to a client certificate, PEM or DER: `cnf["x5t#S256"]` (RFC 8705 section 3.1). */
-  certificate?: string | Uint8Array;
+  /**
+   * Binds the token to a client certificate: one of `createCertificate()`, PEM or DER. It becomes
+   * `cnf["x5t#S256"]` (RFC 8705 section 3.1).
+   */
+  certificate?: TestCertificate | string | Uint8Array;
   /** A key that is not the issuer's, for forged tokens: a private key, or a secret for HS256. */
   key?: CryptoKey | KeyObject | JWK | Uint8Array;
 }
@@ -62,9 +66,13 @@ export function completeClaims(
 /** What binds a token, as a claim; nothing where it is not bound. @internal */
 export function confirmation({ dpop, certificate }: SignOptions): TestClaims {
   if (!dpop && certificate === undefined) return {};
-  const x5t =
-    certificate !== undefined && createHash('sha256').update(new X509Certificate(certificate).raw).digest('base64url');
+  const x5t = certificate !== undefined && thumbprintOf(certificate);
   return { cnf: { ...(dpop && { jkt: dpop.thumbprint }), ...(x5t && { 'x5t#S256': x5t }) } };
+}
+
+function thumbprintOf(certificate: TestCertificate | string | Uint8Array): string {
+  if (typeof certificate === 'object' && 'thumbprint' in certificate) return certificate.thumbprint;
+  return createHash('sha256').update(new X509Certificate(certificate).raw).digest('base64url');
 }
 
 /** @internal */

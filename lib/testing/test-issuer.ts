@@ -1,6 +1,7 @@
 import type { DynamicModule } from '@nestjs/common';
 import type { JWK } from 'jose';
 import { parseDuration, systemClock, type Duration } from '../core/clock.js';
+import { makeCertificate, type TestCertificate } from './certificate.js';
 import { TestDpopKey, type TestDpopKeyOptions } from './dpop-key.js';
 import { issuerPage } from './issuer-pages.js';
 import { IssuerServer, problem, type RecordedRequest, type Reply } from './issuer-server.js';
@@ -118,6 +119,15 @@ export class TestIssuer implements AsyncDisposable {
   /** The key of a client that binds its tokens (DPoP): for `sign(claims, { dpop: key })`. */
   createDpopKey(options: TestDpopKeyOptions = {}): Promise<TestDpopKey> {
     return TestDpopKey.create(options, () => this.now());
+  }
+
+  /**
+   * A self-signed certificate for `sign(claims, { certificate })`, and for the options `cert`, `key`
+   * and `ca` of TLS clients, and of servers on loopback. It is valid for a day, by the clock of this
+   * issuer.
+   */
+  createCertificate(): Promise<TestCertificate> {
+    return makeCertificate(this.now());
   }
 
   /** Publishes a new key and signs with it from now on. Returns its kid. */

@@ -16,7 +16,7 @@ describe('docs/options.md', () => {
       expect.arrayContaining(['issuer', 'audience', 'issuers', 'jwksUri', 'validate', 'prefetch', 'isGlobal']),
     );
     expect(new Set(paths.map((path) => path.split('.')[1] && path.split('.')[0]).filter(Boolean))).toEqual(
-      new Set(['cache', 'refetchLimit', 'http', 'tokenCache']),
+      new Set(['cache', 'refetchLimit', 'http', 'tokenCache', 'dpop', 'mtls']),
     );
     for (const { path, text, required, default: byDefault } of options) {
       expect(text, path).toMatch(/\.$/);

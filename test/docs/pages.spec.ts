@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { errorResponseOf } from '../../lib/auth/response/refusal.js';
 import * as errors from '../../lib/core/errors.js';
+import * as senderErrors from '../../lib/core/sender-errors.js';
 import { readText } from '../support/source-files.js';
 import { anchorsOf, pages, tableOf, withoutCode } from './pages.js';
 
@@ -109,9 +110,9 @@ function relative(url: URL): string {
   return url.pathname.slice(ROOT.pathname.length);
 }
 
-/** One of each class that `core/errors.ts` exports and that is not abstract. */
+/** One of each class that `lib/core` exports and that is not abstract. */
 function concreteErrors(): errors.AnyJwksError[] {
-  const made = Object.values(errors).flatMap((exported: unknown) => {
+  const made = Object.values({ ...errors, ...senderErrors }).flatMap((exported: unknown) => {
     if (typeof exported !== 'function' || !(exported.prototype instanceof errors.JwksError)) return [];
     const Concrete = exported as new (first: unknown) => errors.AnyJwksError;
     return [new Concrete(exported === errors.InsufficientScopeError ? ['orders:write'] : 'aud')];

@@ -59,7 +59,7 @@ describe.skipIf(!redisAvailable())('four processes that share a replay store in 
 
   const proof = () => key.proof('GET', URL_OF_ORDERS, { accessToken: token });
 
-  it('accept one proof once that is sent to them a thousand times at once', ON_REDIS, async () => {
+  it('P10: accept one proof once that is sent to them a thousand times at once', ON_REDIS, async () => {
     const dpop = await proof();
     const statuses = await Promise.all(
       Array.from({ length: 1_000 }, (_, index) => send(urls[index % PROCESSES], dpop)),
@@ -70,7 +70,7 @@ describe.skipIf(!redisAvailable())('four processes that share a replay store in 
     expect(statuses.filter((status) => status === 401).length).toBeGreaterThan(500);
   });
 
-  it('respond with 503 while the store is down or hangs, and accept nothing', async () => {
+  it('P11: respond with 503 while the store is down or hangs, and accept nothing', async () => {
     redis.freeze();
     const hung = await Promise.all(urls.map(async (url) => send(url, await proof())));
     redis.thaw();

@@ -193,7 +193,7 @@ describe('DPoP over other transports', () => {
     reason: expect.stringContaining('only an HTTP request can prove') as string,
   };
 
-  it.each(['Bearer', 'DPoP'])('a gateway rejects a bound token with a reason: %s', async (scheme) => {
+  it.each(['Bearer', 'DPoP'])('P20: a gateway rejects a bound token with a reason: %s', async (scheme) => {
     await using api = await Api.start(express[1], {
       imports: [JwksModule.forRoot({ ...issuer.options(), dpop: true })],
       providers: [Gateway],
@@ -215,7 +215,7 @@ describe('DPoP over other transports', () => {
     expect(events).toContainEqual(expect.objectContaining(REFUSED));
   });
 
-  it('a microservice rejects a bound token with a reason', async () => {
+  it('P20: a microservice rejects a bound token with a reason', async () => {
     const options = { host: '127.0.0.1', port: 0 };
     const tokenFrom = ({ data }: { data?: unknown }) => (data as { token?: string } | undefined)?.token ?? null;
     await using api = await Api.start(

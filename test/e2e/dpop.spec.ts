@@ -150,7 +150,7 @@ describe.each(ADAPTERS)('DPoP on %s', (_, makeAdapter) => {
 
   afterAll(() => api[Symbol.asyncDispose]());
 
-  it('accepts a bound token with a proof, also once it is remembered, however many guards ask', async () => {
+  it('P6: accepts a bound token with a proof, also once it is remembered, however many guards ask', async () => {
     for (const path of ['/orders', '/orders', '/orders/passport', '/orders/both', '/orders/twice', '/orders/bound']) {
       const { status, body } = await send(api, path);
       expect([path, status]).toEqual([path, 200]);
@@ -183,7 +183,7 @@ describe.each(ADAPTERS)('DPoP on %s', (_, makeAdapter) => {
     ['a proof without a token', (to) => send(to, '/orders', { claims: { ath: undefined } })],
     ['a proof that is too old', (to) => send(to, '/orders', { claims: { iat: Date.now() / 1000 - 70 } })],
     ['a proof from the future', (to) => send(to, '/orders', { claims: { iat: Date.now() / 1000 + 30 } })],
-  ])('responds with 401 invalid_dpop_proof to %s', async (__, call) => {
+  ])('P3, P5, P7, P22: responds with 401 invalid_dpop_proof to %s', async (__, call) => {
     const { status, headers, body } = await call(api);
     expect([status, headers['www-authenticate']]).toEqual([401, INVALID_PROOF]);
     expect(body).toEqual({
@@ -199,7 +199,7 @@ describe.each(ADAPTERS)('DPoP on %s', (_, makeAdapter) => {
     });
   });
 
-  it('accepts one of a hundred uses of one proof at once, and none later', async () => {
+  it('P9: accepts one of a hundred uses of one proof at once, and none later', async () => {
     const dpop = await goodProof();
     const answers = await Promise.all(Array.from({ length: 100 }, () => send(api, '/orders', { dpop })));
     expect(answers.map(({ status }) => status).filter((status) => status === 200)).toHaveLength(1);
@@ -246,7 +246,7 @@ describe.each(ADAPTERS)('DPoP on %s', (_, makeAdapter) => {
     expect((await api.call('/orders/bound')).headers['www-authenticate']).toBe(`DPoP ${ALGS}`);
   });
 
-  it('is anonymous on an optional route without credentials, and 401 with others', async () => {
+  it('P3: is anonymous on an optional route without credentials, and 401 with others', async () => {
     expect((await api.call('/orders/optional')).body).toEqual({ sub: null });
     expect((await send(api, '/orders/optional')).body).toEqual({ sub: 'alice' });
     expect((await send(api, '/orders/optional', { dpop: undefined })).status).toBe(401);
@@ -256,7 +256,7 @@ describe.each(ADAPTERS)('DPoP on %s', (_, makeAdapter) => {
       expect((await api.call('/orders/optional', { headers: { authorization } })).status).toBe(200);
   });
 
-  it('responds with 400 to two Authorization headers, with both challenges', async () => {
+  it('P22: responds with 400 to two Authorization headers, with both challenges', async () => {
     const { status, headers } = await api.call('/orders', {
       headers: { authorization: [`DPoP ${bound}`, `Bearer ${bearer}`] as never },
     });
@@ -270,7 +270,7 @@ describe.each(ADAPTERS)('DPoP on %s', (_, makeAdapter) => {
     expect(events.filter(({ type }) => type === 'token.rejected')).toHaveLength(2);
   });
 
-  it('does not let verify() pass a bound token', async () => {
+  it('P20: does not let verify() pass a bound token', async () => {
     await expect(api.app.get(JwksService).verify(bound)).rejects.toMatchObject({ code: 'claim_invalid', claim: 'cnf' });
   });
 
@@ -278,7 +278,7 @@ describe.each(ADAPTERS)('DPoP on %s', (_, makeAdapter) => {
 });
 
 describe.each(ADAPTERS)('the URL of a proof, on %s', (_, makeAdapter) => {
-  it('has host and protocol of the framework without a public URL, and no host that is more than that', async () => {
+  it('P1, P6: has host and protocol of the framework without a public URL, and no host that is more than that', async () => {
     await using api = await start(makeAdapter, { dpop: true }, (app) => app.setGlobalPrefix('v1'));
     const origin = await api.app.getUrl();
     const htu = `${origin}/v1/orders`;
@@ -332,7 +332,7 @@ describe.each(ADAPTERS)('the URL of a proof, on %s', (_, makeAdapter) => {
 });
 
 describe('nonces', () => {
-  it.each(ADAPTERS)('are asked for, and cure the clock of a client: %s', async (_, makeAdapter) => {
+  it.each(ADAPTERS)('P18: are asked for, and cure the clock of a client: %s', async (_, makeAdapter) => {
     await using api = await start(makeAdapter, { dpop: { publicUrl: PUBLIC, nonce: NONCE } });
     for (const path of ['/orders', '/orders/passport']) {
       const first = await send(api, path);
@@ -389,7 +389,7 @@ describe('options', () => {
     ],
     ['returns no boolean', { add: () => Promise.resolve('OK' as never) }],
     ['returns 1', { add: () => Promise.resolve(1 as never) }],
-  ])('a replay store that %s is 503, and never a pass', async (_, replay) => {
+  ])('P11: a replay store that %s is 503, and never a pass', async (_, replay) => {
     await using api = await start(makeAdapter, { dpop: { publicUrl: PUBLIC, replay } });
     const { status, headers, body } = await send(api, '/orders');
     expect([status, headers['retry-after'], body]).toEqual([
@@ -409,14 +409,14 @@ describe('options', () => {
     expect((await send(api, '/orders', { dpop })).body).toMatchObject({ code: 'dpop_proof_invalid' });
   });
 
-  it('a replay store that hangs is 503 after a second', async () => {
+  it('P11: a replay store that hangs is 503 after a second', async () => {
     await using api = await start(makeAdapter, {
       dpop: { publicUrl: PUBLIC, replay: { add: () => new Promise(() => undefined) } },
     });
     expect((await send(api, '/orders')).status).toBe(503);
   });
 
-  it('a replay store gets keys of constant length, and the time that the proof is accepted for', async () => {
+  it('P13, P14: a replay store gets keys of constant length, and the time that the proof is accepted for', async () => {
     const added: [string, number][] = [];
     const replay: ReplayStore = { add: async (...entry) => added.push(entry) > 0 };
     await using api = await start(makeAdapter, { dpop: { publicUrl: PUBLIC, replay, proofMaxAge: '30s' } });
@@ -440,7 +440,7 @@ describe('options', () => {
     expect([status, headers['www-authenticate']]).toEqual([401, expect.stringContaining('algs="PS256 EdDSA"')]);
   });
 
-  it(`boundTokens: 'verified-by-gateway' accepts a bound token as Bearer, and checks a proof that comes`, async () => {
+  it(`P15: boundTokens: 'verified-by-gateway' accepts a bound token as Bearer, and checks a proof that comes`, async () => {
     await using api = await start(makeAdapter, { boundTokens: 'verified-by-gateway', dpop: { publicUrl: PUBLIC } });
     const jwks = api.app.get(JwksService);
     expect((await send(api, '/orders', { scheme: 'Bearer', dpop: undefined })).status).toBe(200);
@@ -451,7 +451,7 @@ describe('options', () => {
     expect(jwks.status()[0]).toMatchObject({ boundTokens: 'verified-by-gateway' });
   });
 
-  it('none: the scheme DPoP is not taken, and a bound token is rejected', async () => {
+  it('P15: none: the scheme DPoP is not taken, and a bound token is rejected', async () => {
     await using api = await start(makeAdapter, {});
     expect((await send(api, '/orders')).body).toMatchObject({ code: 'token_missing' });
     expect((await send(api, '/orders', { scheme: 'Bearer' })).body).toMatchObject({ code: 'claim_invalid' });

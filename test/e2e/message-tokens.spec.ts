@@ -23,6 +23,7 @@ import {
   Claims,
   JwksModule,
   Public,
+  StepUpRequiredError,
   type JwksModuleOptions,
   type TokenExtractorRequest,
 } from '../../lib/index.js';
@@ -51,6 +52,11 @@ class OrdersController {
   @MessagePattern('tenant')
   tenant(@Claims(Tenant) { tenant }: z.infer<typeof Tenant>) {
     return tenant;
+  }
+
+  @MessagePattern('pay')
+  pay() {
+    throw new StepUpRequiredError({ acrValues: ['mfa'] });
   }
 
   @EventPattern('created')
@@ -197,6 +203,13 @@ describe.each([
     const refused = transport === 'gRPC' ? { code: 16, message: /^token_malformed: / } : { code: 'token_malformed' };
     const outcome = await wire.deliver('me', contextWith('Bearer abc')).catch((error: unknown) => error);
     expect(outcome).toMatchObject({ code: refused.code });
+  });
+
+  it('rejects in the words of its transport what a handler throws for a stronger login', async () => {
+    const authorization = `Bearer ${await issuer.sign()}`;
+    await expect(wire.deliver('pay', kafka({ authorization }))).rejects.toMatchObject({ code: 'step_up_required' });
+    const grpc = wire.deliver('pay', grpcMetadata(authorization));
+    await expect(grpc).rejects.toMatchObject({ code: 16, message: expect.stringMatching(/^step_up_required: /) });
   });
 
   it.each([

@@ -51,7 +51,7 @@ describe.each(ADAPTERS)('a certificate from a proxy, on %s', (_, makeAdapter) =>
   const bound = (certificate = pem()) => issuer.sign({ sub: 'alice' }, { certificate });
   const escaped = () => ({ 'ssl-client-cert': encodeURIComponent(pem()) });
 
-  it('is checked against the token, also of one that is remembered', async () => {
+  it('P16: is checked against the token, also of one that is remembered', async () => {
     await using api = await start({ certificate: 'nginx', trustedProxies });
     const token = await bound();
     for (const path of ['/orders', '/orders', '/orders/passport']) {
@@ -70,7 +70,7 @@ describe.each(ADAPTERS)('a certificate from a proxy, on %s', (_, makeAdapter) =>
     await expect(api.app.get(JwksService).verify(token)).rejects.toMatchObject({ claim: 'cnf' });
   });
 
-  it('counts only from a trusted proxy, whatever X-Forwarded-For says', async () => {
+  it('P19: counts only from a trusted proxy, whatever X-Forwarded-For says', async () => {
     await using api = await start({ certificate: 'nginx', trustedProxies: ['10.0.0.0/8'] });
     const headers = { ...escaped(), 'x-forwarded-for': '10.0.0.1' };
     expect((await api.call('/orders', { token: await bound(), headers })).status).toBe(401);
@@ -127,12 +127,12 @@ describe.each(ADAPTERS)('a certificate from a proxy, on %s', (_, makeAdapter) =>
     ['a thumbprint that is a number', { 'x5t#S256': 1 }],
     ['an empty thumbprint', { 'x5t#S256': '' }],
     ['a DPoP key, without the option', { jkt: 'x' }],
-  ])('a token with %s is rejected', async (__, cnf) => {
+  ])('P2: a token with %s is rejected', async (__, cnf) => {
     await using api = await start({ certificate: 'nginx', trustedProxies });
     expect((await api.call('/orders', { token: await issuer.sign({ cnf }), headers: escaped() })).status).toBe(401);
   });
 
-  it('is accepted where cnf has further members, which are ignored', async () => {
+  it('P2: is accepted where cnf has further members, which are ignored', async () => {
     await using api = await start({ certificate: () => pem() });
     const bare = await bound();
     const cnf = JSON.parse(Buffer.from(String(bare.split('.')[1]), 'base64url').toString()).cnf as object;
@@ -156,7 +156,7 @@ describe.each(ADAPTERS)('a certificate from a proxy, on %s', (_, makeAdapter) =>
     expect((await api.call('/orders', { token })).status).toBe(401);
   });
 
-  it(`boundTokens: 'verified-by-gateway' accepts what is not checked here`, async () => {
+  it(`P15: boundTokens: 'verified-by-gateway' accepts what is not checked here`, async () => {
     await using api = await Api.start(makeAdapter, metadata({ boundTokens: 'verified-by-gateway' }));
     expect((await api.call('/orders', { token: await bound() })).body).toEqual({ sub: 'alice', by: 'gateway' });
   });

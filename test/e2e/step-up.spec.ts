@@ -101,7 +101,7 @@ describe.each(ADAPTERS)('step-up on %s', (_, makeAdapter) => {
     expect((await api.call('/payments/guarded', { token: strong })).status).toBe(200);
   });
 
-  it('fails for a token without the claims', async () => {
+  it('P23: fails for a token without the claims', async () => {
     const answer = await api.call('/payments/guarded', { token: await issuer.sign({}) });
     expect([answer.status, answer.headers['www-authenticate']]).toEqual([401, CHALLENGE]);
   });
@@ -129,6 +129,22 @@ describe.each(ADAPTERS)('step-up on %s', (_, makeAdapter) => {
     ]);
     const rejected = events.filter(({ type }) => type === 'token.rejected');
     expect(rejected).toMatchObject([{ code: 'step_up_required', issuer: issuer.url }]);
+  });
+
+  it('is answered alike where `validate` throws it, which sees the request', async () => {
+    const validate = (_token: unknown, { request }: { request?: unknown }) => {
+      const { url } = request as { url: string };
+      if (url === '/payments/handler') throw new StepUpRequiredError(REQUIRED);
+      return { id: 'alice' };
+    };
+    await using own = await Api.start(makeAdapter, {
+      imports: [JwksModule.forRoot({ ...issuer.options(), validate })],
+      controllers: [PaymentsController],
+    });
+    const token = await issuer.sign({ acr: MFA });
+    const answer = await own.call('/payments/handler', { token });
+    expect([answer.status, answer.headers['www-authenticate']]).toEqual([401, CHALLENGE]);
+    expect((await own.call('/payments/strong', { token })).status).toBe(200);
   });
 
   it('is answered alike where a guard of the application throws it', async () => {

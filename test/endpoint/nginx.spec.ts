@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Publishing } from './support/endpoint.js';
-import { NginxCache, nginxAvailable } from './support/nginx.js';
+import { nginxAvailable } from '../support/nginx.js';
+import { NginxCache } from './support/nginx.js';
 
 const PATH = '/.well-known/jwks.json';
 const APP = 'https://app.example.com';

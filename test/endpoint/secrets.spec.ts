@@ -81,7 +81,7 @@ const shapes: readonly ((pair: Pair, secret: string) => unknown)[] = [
 ];
 
 describe('private material', () => {
-  it('is in no published set and in no error, whatever is given for a key', async () => {
+  it('I14: is in no published set and in no error, whatever is given for a key', async () => {
     const given = fc.tuple(fc.nat(ALGORITHMS.length - 1), fc.nat(shapes.length - 1), fc.stringMatching(/^[\w-]{43}$/));
     await fc.assert(
       fc.asyncProperty(given, fc.boolean(), async ([pairIndex, shapeIndex, secret], isFunction) => {

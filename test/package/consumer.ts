@@ -47,6 +47,13 @@ import {
   type JwksKeyRingEvent,
   type KeyRingStore,
 } from 'nestjs-jwks/endpoint';
+import {
+  mcpAuthInfo,
+  ProtectedResourceModule,
+  type McpAuthInfo,
+  type ProtectedResourceOptions,
+  type ProtectedResourceOptionsFactory,
+} from 'nestjs-jwks/resource-metadata';
 import { assertKeyRingStore, provideTestIssuer, TestIssuer, type SignOptions } from 'nestjs-jwks/testing';
 import type { Observable } from 'rxjs';
 
@@ -220,6 +227,44 @@ export class BillingModule {
     for (const { kid, state } of this.ring.status().keys) if (state === 'next') await this.ring.revoke(kid);
     return this.signer.sign({ sub: 'billing' }, { audience, expiresIn: '5m', type: 'at+jwt' });
   }
+}
+
+@Injectable()
+export class Resource implements ProtectedResourceOptionsFactory {
+  createProtectedResourceOptions(): ProtectedResourceOptions {
+    return {
+      resource: 'https://api.example.com/mcp',
+      authorizationServers: [issuer],
+      scopesSupported: ['orders:read'],
+      resourceName: 'Orders',
+      documentation: 'https://docs.example.com',
+    };
+  }
+}
+
+@Module({
+  imports: [
+    JwksModule.forRoot({ issuer, audience, attach: { auth: 'mcp' } }),
+    ProtectedResourceModule.forRoot({ resource: 'https://api.example.com/mcp' }),
+    ProtectedResourceModule.forRootAsync({ useClass: Resource }),
+    ProtectedResourceModule.forRootAsync({ useFactory: async () => ({ resource: 'https://api.example.com' }) }),
+  ],
+})
+export class McpModule {}
+
+/** The type `AuthInfo` of the MCP SDK. */
+interface AuthInfo {
+  token: string;
+  clientId: string;
+  scopes: string[];
+  expiresAt?: number;
+  resource?: URL;
+  extra?: Record<string, unknown>;
+}
+
+export function authInfoOf(request: object): AuthInfo | undefined {
+  const info: McpAuthInfo | undefined = mcpAuthInfo(request);
+  return info;
 }
 
 export async function keepsRings(store: KeyRingStore): Promise<void> {

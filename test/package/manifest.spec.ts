@@ -34,6 +34,7 @@ describe('package.json', () => {
       '.',
       './source',
       './endpoint',
+      './resource-metadata',
       './testing',
       './terminus',
       './prometheus',

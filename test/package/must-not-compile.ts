@@ -9,6 +9,7 @@ JwksModule.forRoot({ issuer, audience });
 JwksModule.forRoot({ audience }); // refused: an issuer must be named, or `false`
 JwksModule.forRoot({ issuer }); // refused: an audience must be named, or `false`
 JwksModule.forRoot({ issuer, audience: undefined }); // refused: what is missing in the environment is not "any"
+JwksModule.forRoot({ issuer, audience, attach: { auth: 'token' } }); // refused: no such form
 JwksModule.forRoot({ issuer, audience, tokenCahce: false }); // refused: no such option
 JwksModule.forRoot({ issuer, audience, cache: { ttl: new Date() } }); // refused: no duration
 JwksModule.forRoot({ issuer, audience, issuers: [] }); // refused: one issuer or several

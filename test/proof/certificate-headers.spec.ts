@@ -69,7 +69,7 @@ describe('a certificate in a header', () => {
     expect(read('xfcc', { 'x-forwarded-client-cert': `hash=${hash().toUpperCase()};${forwarded()}` })).toBe(expected);
   });
 
-  it('is that of the last element, where Envoy has added to a header of the client', () => {
+  it('P19: is that of the last element, where Envoy has added to a header of the client', () => {
     const [mine, theirs] = [forwarded(), forwarded(other)];
     expect(read('xfcc', { 'x-forwarded-client-cert': `${theirs},${mine}` })).toBe(expected);
     expect(read('xfcc', { 'x-forwarded-client-cert': `${mine},${theirs}` })).not.toBe(expected);
@@ -97,7 +97,7 @@ describe('a certificate in a header', () => {
     expect(read(format, { [name]: value() })).not.toBe(expected);
   });
 
-  it('is never that of the client, whatever stands before the element of the proxy', () => {
+  it('P21: is never that of the client, whatever stands before the element of the proxy', () => {
     // Of a certificate whose subject the client chose: Envoy escapes its quotation marks.
     const proxied = `Hash=${hash()};Subject="O=a\\,Cert=${escaped(other)}\\;b\\"c,CN=d"`;
     const pieces = fc.constantFrom(
@@ -120,13 +120,13 @@ describe('a certificate in a header', () => {
     );
   });
 
-  it('is not found where a client of ALB sends the header of its other mode too', () => {
-    const headers = { 'x-amzn-mtls-clientcert': escaped(), 'x-amzn-mtls-clientcert-leaf': escaped(other) };
+  it('P19: is not found where both headers of AWS came, of which its two modes send one each', () => {
+    const headers = { 'x-amzn-mtls-clientcert-leaf': escaped(), 'x-amzn-mtls-clientcert': escaped(other) };
     expect(read('alb', headers)).toBeUndefined();
-    expect(read('alb', headers, 'x-amzn-mtls-clientcert')).toBe(expected);
+    expect(read('alb', headers, 'x-amzn-mtls-clientcert-leaf')).toBe(expected);
   });
 
-  it('never throws, and is never another one than the proxy has set', () => {
+  it('P21: never throws, and is never another one than the proxy has set', () => {
     const formats = fc.constantFrom<CertificateFormat>('client-cert', 'xfcc', 'nginx', 'alb');
     const values = () => [bytes(), escaped(), forwarded()];
     fc.assert(
@@ -163,7 +163,7 @@ describe('TrustedPeers', () => {
     '10.0.0.1, 1.2.3.4',
     '172.32.0.1',
     10,
-  ])('has not %s', (address) => {
+  ])('P19: has not %s', (address) => {
     expect(peers.has(address)).toBe(false);
   });
 

@@ -23,7 +23,7 @@ describe('DpopNonces', () => {
     expect(ends).toEqual([end, end, end, end, undefined, undefined]);
   });
 
-  it.each([undefined, '', 'x', 'x'.repeat(22), '\u00e9'.repeat(11)])('rejects %j', (nonce) => {
+  it.each([undefined, '', 'x', 'x'.repeat(22), '\u00e9'.repeat(11)])('P18: rejects %j', (nonce) => {
     expect(new DpopNonces([SECRET], LIFETIME).endOf(nonce, START)).toBeUndefined();
   });
 

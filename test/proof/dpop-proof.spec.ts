@@ -139,7 +139,7 @@ describe('a DPoP proof', () => {
     ['another access token', (own) => proofOf(own, { claims: { ath: 'x' } }), /access token/],
     ['an iat 66 seconds ago', (own) => proofOf(own, { claims: { iat: NOW / 1000 - 66 } }), /too old/],
     ['an iat in 6 seconds', (own) => proofOf(own, { claims: { iat: NOW / 1000 + 6 } }), /future/],
-  ])('is rejected: %s', async (_, make, reason) => {
+  ])('P5, P7, P17: is rejected: %s', async (_, make, reason) => {
     expect(await outcomeOf(await make(signer))).toMatch(reason);
   });
 
@@ -153,7 +153,7 @@ describe('a DPoP proof', () => {
     expect(await outcomeOf(await proofOf(rsa, { header: { jwk: signer.jwk } }))).toMatch(/"jwk"/);
   });
 
-  it.each(['HS256', 'none'])('is rejected with %s', async (alg) => {
+  it.each(['HS256', 'none'])('P17: is rejected with %s', async (alg) => {
     const [, payload] = (await proofOf(signer)).split('.');
     const head = Buffer.from(JSON.stringify({ typ: 'dpop+jwt', alg, jwk: signer.jwk })).toString('base64url');
     expect(await outcomeOf(`${head}.${payload}.AAAA`)).toMatch(/not allowed/);
@@ -163,7 +163,7 @@ describe('a DPoP proof', () => {
     expect(await outcomeOf(await proofOf(signer, { header: { jwk: (await newSigner()).jwk } }))).toMatch(/signature/i);
   });
 
-  it('is not taken for one with the same jti and another key, and for one with the same key it is', async () => {
+  it('P13: is not taken for one with the same jti and another key, and for one with the same key it is', async () => {
     const claims = { jti: 'x' };
     const keyOf = async (own: ProofSigner) => replayKeyOf(await verify(await proofOf(own, { claims })));
     expect(await keyOf(signer)).toBe(await keyOf(signer));
@@ -171,7 +171,7 @@ describe('a DPoP proof', () => {
     expect(await keyOf(signer)).toHaveLength(43);
   });
 
-  it('keeps the key of a header that was accepted, and nothing else', async () => {
+  it('P12: keeps the key of a header that was accepted, and nothing else', async () => {
     const keys = new ProofKeys(ALGORITHMS);
     const { header, key } = await verify(await proofOf(signer), keys);
     expect(keys.of(header)).not.toBe(key);
@@ -180,7 +180,7 @@ describe('a DPoP proof', () => {
     expect(keys.keep(header, key)).toBe(true);
   });
 
-  it('is rejected after any change of one character, also with its key kept', async () => {
+  it('P21: is rejected after any change of one character, also with its key kept', async () => {
     const proof = await proofOf(signer);
     const keys = new ProofKeys(ALGORITHMS);
     const { header, key } = await verify(proof, keys);
@@ -196,7 +196,7 @@ describe('a DPoP proof', () => {
     );
   });
 
-  it('never throws anything but its error, whatever is signed', async () => {
+  it('P8: never throws anything but its error, whatever is signed', async () => {
     const json = fc.jsonValue();
     const members = fc.dictionary(fc.constantFrom('jti', 'htm', 'htu', 'iat', 'ath', 'nonce', '__proto__'), json);
     await fc.assert(

@@ -19,13 +19,13 @@ describe('memoryReplayStore', () => {
     expect(await store.add('a', 60_000)).toBe(true);
   });
 
-  it('accepts one of many that add a key at once', async () => {
+  it('P9: accepts one of many that add a key at once', async () => {
     const store = memoryReplayStore();
     const results = await Promise.all(Array.from({ length: 1_000 }, () => store.add('a', 1_000)));
     expect(results.filter(Boolean)).toHaveLength(1);
   });
 
-  it('rejects what is beyond its size, instead of forgetting an earlier one, and recovers with time', async () => {
+  it('P13: rejects what is beyond its size, instead of forgetting an earlier one, and recovers with time', async () => {
     const clock = new ManualClock();
     const store = new MemoryReplayStore(2, clock);
     await store.add('a', 10_000);
@@ -40,7 +40,7 @@ describe('memoryReplayStore', () => {
     expect(store.size).toBe(1);
   });
 
-  it('stays within its size under a flood, and accepts nothing twice', async () => {
+  it('P12: stays within its size under a flood, and accepts nothing twice', async () => {
     const clock = new ManualClock();
     const store = new MemoryReplayStore(50_000, clock);
     let accepted = 0;
@@ -59,7 +59,7 @@ describe('memoryReplayStore', () => {
     expect(store.size).toBe(1);
   });
 
-  it('never accepts a key again within its time, and always after two more seconds', async () => {
+  it('P14: never accepts a key again within its time, and always after two more seconds', async () => {
     const step = fc.record({ key: fc.constantFrom('a', 'b', 'c'), ttl: fc.nat(5_000), pass: fc.nat(4_000) });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
@@ -119,7 +119,7 @@ describe.skipIf(!redisAvailable())('redisReplayStore on a real server', () => {
     ['node-redis', () => redisReplayStore(nodeRedis as never)],
   ];
 
-  it.each(clients)('accepts one of many that add a key at once: %s', async (name, make) => {
+  it.each(clients)('P10: accepts one of many that add a key at once: %s', async (name, make) => {
     const [one, other] = [make(), make()];
     const results = await Promise.all(
       Array.from({ length: 1_000 }, (_, index) => (index % 2 ? one : other).add(name, 60_000)),

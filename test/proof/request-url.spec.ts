@@ -96,7 +96,7 @@ describe('originOf', () => {
     'a.b\\c',
     'a.b:65536',
     `${'a'.repeat(300)}.b`,
-  ])('takes no Host header that holds more than a host and a port: %j', (host) => {
+  ])('P1: takes no Host header that holds more than a host and a port: %j', (host) => {
     expect(originOf('https', host)).toBeUndefined();
   });
 });

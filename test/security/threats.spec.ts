@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { readText, typeScriptFiles } from '../support/source-files.js';
 
 /** How many rows each part of the threat matrix has. */
-const PARTS = { A: 14, B: 14, C: 16, D: 14, E: 18, F: 12, G: 11, H: 12, I: 19, R: 40 };
+const PARTS = { A: 14, B: 14, C: 16, D: 14, E: 18, F: 12, G: 11, H: 12, I: 19, M: 8, P: 23, R: 40 };
 const ROWS = Object.entries(PARTS).flatMap(([part, count]) =>
   Array.from({ length: count }, (_, index) => `${part}${index + 1}`),
 );
@@ -16,12 +16,12 @@ const named = new Map(
 const reported = tableOf(readText('SECURITY.md'));
 
 function rowsIn(source: string): ReadonlySet<string> {
-  const titles = source.matchAll(/['"`]((?:[A-IR]\d{1,2}(?:, )?)+): /g);
+  const titles = source.matchAll(/['"`]((?:[A-IMPR]\d{1,2}(?:, )?)+): /g);
   return new Set([...titles].flatMap(([, rows = '']) => rows.split(', ')));
 }
 
 function tableOf(text: string): ReadonlyMap<string, { files: readonly string[]; reason: string }> {
-  const lines = text.matchAll(/^\| ([A-IR]\d+) +\| [^|]+ \| ([^|]+) \|$/gm);
+  const lines = text.matchAll(/^\| ([A-IMPR]\d+) +\| [^|]+ \| ([^|]+) \|$/gm);
   return new Map(
     [...lines].map(([, row = '', last = '']) => {
       const files = [...last.matchAll(/`(test\/[^`]+)`/g)].map(([, file = '']) => file);

@@ -81,8 +81,9 @@ export class JwksStrategy extends PassportStrategy implements OnModuleInit {
     const token = await this.requireToken(request);
     const sender = senderOf(this.jwks, request);
     const authentication = await verifyToken(this.jwks, token, {}, { request, sender });
-    attachTo(request, authentication);
-    bindToRequest(request, { authentication, toException: this.mapClaimsError });
+    attachTo(request, authentication, this.jwks);
+    const { resource } = this.jwks;
+    bindToRequest(request, { authentication, toException: this.mapClaimsError, resource });
     return authentication;
   }
 

@@ -11,10 +11,11 @@ export interface StrategyHolder {
 interface Holder {
   readonly strategy: StrategyHolder['strategy'];
   /**
-   * The configured issuers, and how the senders of tokens are checked. Issuers that a function finds
-   * change with use, and are not among them; functions are not compared.
+   * The configured issuers, the resource that challenges name, and how the senders of tokens are
+   * checked. Issuers that a function finds change with use, and are not among them; functions are not
+   * compared.
    */
-  readonly rules: string;
+  readonly configured: string;
 }
 
 /** Applications of this process whose routes use `AuthGuard('jwks')`; the last one has the name. */
@@ -33,16 +34,15 @@ export function offerStrategy(strategy: StrategyHolder['strategy']): void {
  * The same for an application whose routes use `AuthGuard('jwks')`. Returns the function that gives
  * the name back.
  *
- * @throws JwksConfigurationError while an application uses it too that trusts other issuers or checks
- * the senders of tokens otherwise.
+ * @throws JwksConfigurationError while an application uses it too that trusts other issuers, is another
+ * resource or checks the senders of tokens otherwise.
  * @internal
  */
 export function takeStrategyName({ strategy, jwks }: StrategyHolder): () => void {
-  const rules = JSON.stringify([configuredIssuersOf(jwks), senderRulesOf(jwks)]);
-  const holder: Holder = { strategy, rules };
-  if (holders.some((other) => other.rules !== rules)) {
+  const holder: Holder = { strategy, configured: configuredOf(jwks) };
+  if (holders.some(({ configured }) => configured !== holder.configured)) {
     throw new JwksConfigurationError(
-      `Another application of this process uses AuthGuard('jwks') for other issuers, or checks the senders of tokens otherwise, and Passport has one strategy "jwks": use @Authenticated(), or close that application first`,
+      `Another application of this process uses AuthGuard('jwks') for other issuers or another resource, or checks the senders of tokens otherwise, and Passport has one strategy "jwks": use @Authenticated(), or close that application first`,
     );
   }
   holders.push(holder);
@@ -59,11 +59,9 @@ function register(strategy: StrategyHolder['strategy']): void {
 }
 
 /** Read at start, when a function has found no issuer yet. */
-function configuredIssuersOf(jwks: JwksService): readonly unknown[] {
-  return jwks
-    .status()
-    .map(({ issuer }) => issuer ?? null)
-    .toSorted();
+function configuredOf(jwks: JwksService): string {
+  const issuers = jwks.status().map(({ issuer }) => issuer ?? null);
+  return JSON.stringify([issuers.toSorted(), jwks.resource?.identifier, senderRulesOf(jwks)]);
 }
 
 /** Without replay stores: which of two remembers a proof makes no difference. */

@@ -1,7 +1,9 @@
 import { Readable } from 'node:stream';
 import type { ExecutionContext } from '@nestjs/common';
+import type { JwksService } from '../../jwks.service.js';
 import { stateOf } from '../context-state.js';
 import { fieldsOf, isObject, type Fields } from '../fields.js';
+import { toMcpAuthInfo } from '../mcp-auth-info.js';
 import { upgradeRequestOf } from './upgrade-request.js';
 import type { Authentication } from '../verification.js';
 
@@ -83,7 +85,7 @@ export function isHttpExchange(request: unknown): request is object {
 }
 
 /** All are streams, also those that Fastify's `inject` makes, which nothing that came as data can be. */
-function isNodeRequest(request: unknown): boolean {
+function isNodeRequest(request: unknown): request is Readable {
   return request instanceof Readable;
 }
 
@@ -95,12 +97,26 @@ export function graphqlContext(context: ExecutionContext): unknown {
 
 /**
  * Puts `user` and `auth` on a request, a GraphQL context or the context of a message. What
- * `@Claims` reads is bound to the invocation instead, where others do not write.
+ * `@Claims` reads is bound to the invocation instead, where others do not write. The MCP SDK reads
+ * `auth` of Node's own request, which Fastify keeps as `raw`.
  *
  * @internal
  */
-export function attachTo(target: unknown, { user, token }: Authentication): void {
-  if (isObject(target)) Object.assign(target, { user, auth: token });
+export function attachTo(
+  target: unknown,
+  authentication: Authentication,
+  jwks?: Pick<JwksService, 'settings' | 'resource'>,
+): void {
+  if (!isObject(target)) return;
+  const { user, token } = authentication;
+  if (!jwks?.settings.attachMcp) {
+    Object.assign(target, { user, auth: token });
+    return;
+  }
+  const auth = toMcpAuthInfo(authentication, jwks.resource);
+  Object.assign(target, { user, auth });
+  const { raw } = fieldsOf(target);
+  if (isNodeRequest(raw)) Object.assign(raw, { auth });
 }
 
 /**

@@ -50,20 +50,17 @@ export function challengesFor(
   const [first = 'Bearer', ...others] = [...schemes].sort(
     (one, other) => Number(other === used) - Number(one === used),
   );
-  const common: Parameter[] = [
-    ...(realm ? [['realm', realm] as const] : []),
-    ...(resourceMetadata ? [['resource_metadata', resourceMetadata] as const] : []),
-  ];
   const challengeOf = (scheme: TokenScheme, parameters: readonly Parameter[]) =>
     challenge(scheme, [
-      ...common,
+      ...(realm ? [['realm', realm] as const] : []),
       ...parameters,
+      ...(resourceMetadata ? [['resource_metadata', resourceMetadata] as const] : []),
       ...(scheme === 'DPoP' && dpopAlgorithms ? [['algs', dpopAlgorithms.join(' ')] as const] : []),
     ]);
-  return [
-    challengeOf(first, errorParameters(refusal, thrown, offer)),
-    ...others.map((scheme) => challengeOf(scheme, [])),
-  ].join(', ');
+  const parameters = errorParameters(refusal, thrown, offer);
+  // Without an error there is nothing to say of one scheme alone.
+  const ofOthers = refusal.error ? [] : parameters;
+  return [challengeOf(first, parameters), ...others.map((scheme) => challengeOf(scheme, ofOthers))].join(', ');
 }
 
 function errorParameters({ error, description }: Refusal, thrown: AnyJwksError, offer: ChallengeOffer): Parameter[] {

@@ -48,15 +48,20 @@ async function wsException(response: ErrorResponse): Promise<Error> {
 
 async function rpcException(response: ErrorResponse, context: ExecutionContext): Promise<Error> {
   const { RpcException } = await microservices();
-  return new RpcException(isGrpc(context) ? statusOf(response) : payloadOf(response));
+  return new RpcException(rpcPayloadOf(response, context));
+}
+
+/** What the client of a microservice gets. @internal */
+export function rpcPayloadOf(response: ErrorResponse, context: ExecutionContext): object {
+  return isGrpc(context) ? statusOf(response) : payloadOf(response);
 }
 
 function isEvent(context: ExecutionContext): boolean {
   return Reflect.getMetadata(HANDLER_TYPE, context.getHandler()) === EVENT;
 }
 
-/** The form that Nest's own filters give. @internal */
-export function payloadOf({ body }: ErrorResponse): object {
+/** The form that Nest's own filters give. */
+function payloadOf({ body }: ErrorResponse): object {
   return { status: 'error', message: body.message, code: body.code };
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { JSONWebKeySet } from 'jose';
 import type { JwksEndpointOptions, JwksKeyRing, JwksSigner } from '../../../lib/endpoint/index.js';
-import type { EndpointAnswer, EndpointRequest } from '../../../lib/endpoint/http-answer.js';
+import type { DocumentAnswer, DocumentRequest } from '../../../lib/documents/document-answer.js';
 import { JwksEndpoint } from '../../../lib/endpoint/jwks-endpoint.js';
 import type { Publisher } from '../../../lib/endpoint/publication.js';
 import { ManualClock } from '../../support/manual-clock.js';
@@ -51,11 +51,11 @@ export class Publishing {
     this.endpoint.publishFrom(publisher);
   }
 
-  get(request: Partial<EndpointRequest> = {}): Promise<EndpointAnswer> {
+  get(request: Partial<DocumentRequest> = {}): Promise<DocumentAnswer> {
     return this.ask(0, request);
   }
 
-  metadata(request: Partial<EndpointRequest> = {}): Promise<EndpointAnswer> {
+  metadata(request: Partial<DocumentRequest> = {}): Promise<DocumentAnswer> {
     return this.ask(1, request);
   }
 
@@ -68,7 +68,7 @@ export class Publishing {
     return (await this.set()).keys.map(({ kid }) => kid);
   }
 
-  private ask(index: number, request: Partial<EndpointRequest>): Promise<EndpointAnswer> {
+  private ask(index: number, request: Partial<DocumentRequest>): Promise<DocumentAnswer> {
     const route = this.endpoint.routes()[index];
     if (!route) throw new Error('These options make no such route');
     return route.answer({ method: 'GET', origin: undefined, ifNoneMatch: undefined, ...request });
@@ -76,7 +76,7 @@ export class Publishing {
 }
 
 /** `max-age` and its like, in seconds. */
-export function directive(answer: EndpointAnswer, name: string): number {
+export function directive(answer: DocumentAnswer, name: string): number {
   const value = new RegExp(`${name}=(\\d+)`).exec(answer.headers['Cache-Control'] ?? '')?.[1];
   return Number(value);
 }

@@ -1,15 +1,17 @@
 import { createHash } from 'node:crypto';
-import type { JwksEndpointCors } from './endpoint-options.js';
+
+/** Origins that may read a document from a browser: exact ones, or `'*'` for all. @internal */
+export type DocumentCors = '*' | readonly string[];
 
 /** What matters of a request. @internal */
-export interface EndpointRequest {
+export interface DocumentRequest {
   readonly method: string;
   readonly origin: string | undefined;
   readonly ifNoneMatch: string | undefined;
 }
 
 /** @internal */
-export interface EndpointAnswer {
+export interface DocumentAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
@@ -29,12 +31,12 @@ const PREFLIGHT_MAX_AGE = 7_200;
 /** In seconds. */
 const RETRY_AFTER = { usual: 5, longest: 60 };
 
-/** Everything that the endpoint says, for one document. Never rejects. @internal */
+/** The answer to any request for one document. Never rejects. @internal */
 export async function answer(
-  request: EndpointRequest,
-  cors: JwksEndpointCors | undefined,
+  request: DocumentRequest,
+  cors: DocumentCors | undefined,
   load: () => Promise<Document>,
-): Promise<EndpointAnswer> {
+): Promise<DocumentAnswer> {
   const headers = { 'X-Content-Type-Options': 'nosniff', ...corsHeaders(request, cors) };
   switch (request.method) {
     case 'GET':
@@ -52,9 +54,9 @@ export async function answer(
 
 function documentAnswer(
   { contentType, body: text, cacheControl }: Document,
-  { ifNoneMatch }: EndpointRequest,
+  { ifNoneMatch }: DocumentRequest,
   others: Readonly<Record<string, string>>,
-): EndpointAnswer {
+): DocumentAnswer {
   const body = Buffer.from(text);
   const etag = `"${createHash('sha256').update(body).digest('base64url')}"`;
   const headers = { ...others, ETag: etag, 'Cache-Control': cacheControl };
@@ -70,12 +72,12 @@ function matches(ifNoneMatch: string | undefined, etag: string): boolean {
 }
 
 /** An outage: no cache may keep it. */
-function unavailable(error: unknown, others: Readonly<Record<string, string>>): EndpointAnswer {
+function unavailable(error: unknown, others: Readonly<Record<string, string>>): DocumentAnswer {
   const { retryAfter } = (error ?? {}) as { retryAfter?: unknown };
   const { usual, longest } = RETRY_AFTER;
   const seconds =
     typeof retryAfter === 'number' ? Math.min(longest, Math.max(1, Math.ceil(retryAfter / 1_000))) : usual;
-  const body = Buffer.from(JSON.stringify({ statusCode: 503, message: 'There are no keys at the moment' }));
+  const body = Buffer.from(JSON.stringify({ statusCode: 503, message: 'Not available at the moment' }));
   const headers = {
     ...others,
     'Retry-After': String(seconds),
@@ -90,7 +92,7 @@ function unavailable(error: unknown, others: Readonly<Record<string, string>>): 
  * Never with credentials: the document is public. With a list a shared cache must keep the origins
  * apart.
  */
-function corsHeaders({ origin }: EndpointRequest, cors: JwksEndpointCors | undefined): Record<string, string> {
+function corsHeaders({ origin }: DocumentRequest, cors: DocumentCors | undefined): Record<string, string> {
   if (cors === undefined) return {};
   if (cors === '*') return { 'Access-Control-Allow-Origin': '*' };
   const isAllowed = origin !== undefined && cors.includes(origin);

@@ -1,7 +1,23 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
-import type { HttpServer } from '@nestjs/common';
-import type { EndpointRequest } from './http-answer.js';
-import type { EndpointRoute } from './jwks-endpoint.js';
+import type { DocumentAnswer, DocumentRequest } from './document-answer.js';
+
+/**
+ * A document and the path that it is served at. A path with a slash at its end comes after the same
+ * path without it.
+ *
+ * @internal
+ */
+export interface DocumentRoute {
+  readonly path: string;
+  readonly answer: (request: DocumentRequest) => Promise<DocumentAnswer>;
+}
+
+/** What is used of Nest's adapters. @internal */
+export interface DocumentServer {
+  getType(): string;
+  getInstance(): unknown;
+  all(path: string, handler: (request: FrameworkRequest, response: ServerResponse) => void): unknown;
+}
 
 /** What is used of a request of Express or Fastify. */
 interface FrameworkRequest {
@@ -16,6 +32,7 @@ interface FastifyReply {
 }
 
 interface FastifyInstance {
+  readonly initialConfig?: { readonly ignoreTrailingSlash?: boolean; readonly routerOptions?: object };
   readonly supportedMethods: readonly string[];
   route(options: object): unknown;
 }
@@ -26,10 +43,7 @@ interface FastifyInstance {
  *
  * @internal
  */
-export function serveRoute(
-  adapter: HttpServer & { getType(): string; getInstance(): unknown },
-  route: EndpointRoute,
-): void {
+export function serveRoute(adapter: DocumentServer, route: DocumentRoute): void {
   if (adapter.getType() === 'fastify') serveOnFastify(adapter.getInstance() as FastifyInstance, route);
   else
     adapter.all(
@@ -38,13 +52,15 @@ export function serveRoute(
     );
 }
 
-async function serve(route: EndpointRoute, request: FrameworkRequest, response: ServerResponse): Promise<void> {
+async function serve(route: DocumentRoute, request: FrameworkRequest, response: ServerResponse): Promise<void> {
   const { status, headers, body } = await route.answer(read(request));
   if (response.headersSent || response.destroyed) return;
   response.writeHead(status, headers).end(body);
 }
 
-function serveOnFastify(instance: FastifyInstance, route: EndpointRoute): void {
+function serveOnFastify(instance: FastifyInstance, route: DocumentRoute): void {
+  // To such a router that path is the one without the slash, which it has already.
+  if (route.path.endsWith('/') && ignoresTrailingSlash(instance)) return;
   const send = async (request: FrameworkRequest, reply: FastifyReply) => {
     const { status, headers, body } = await route.answer(read(request));
     // A Buffer: of text Fastify would change the content type.
@@ -60,6 +76,12 @@ function serveOnFastify(instance: FastifyInstance, route: EndpointRoute): void {
   });
 }
 
-function read({ method, headers }: FrameworkRequest): EndpointRequest {
+function ignoresTrailingSlash({ initialConfig }: FastifyInstance): boolean {
+  return [initialConfig, initialConfig?.routerOptions as typeof initialConfig].some(
+    (config) => config?.ignoreTrailingSlash === true,
+  );
+}
+
+function read({ method, headers }: FrameworkRequest): DocumentRequest {
   return { method, origin: headers.origin, ifNoneMatch: headers['if-none-match'] };
 }
