@@ -119,7 +119,7 @@ describe.each([
     expect((await ask(api, { nonce })).data).toEqual({ me: 'alice', again: 'alice', bound: 'bound' });
   });
 
-  it.each(['Bearer', 'DPoP'])('rejects a bound token over graphql-ws, however it comes: %s', async (scheme) => {
+  it.each(['Bearer', 'DPoP'])('P20: rejects a bound token over graphql-ws, however it comes: %s', async (scheme) => {
     await using api = await start(true);
     const url = `${await api.app.getUrl()}/graphql`;
     const authorization = `${scheme} ${token}`;

@@ -61,7 +61,7 @@ describe('a wall clock that is set back', () => {
   it.each<[string, () => DpopNonces | undefined]>([
     ['by its time', () => undefined],
     ['by its nonce', () => new DpopNonces(['a secret of at least 32 characters'], 60_000)],
-  ])('gives no proof another chance that had ended: %s', async (_, nonces) => {
+  ])('P14: gives no proof another chance that had ended: %s', async (_, nonces) => {
     const { clock, proof, send } = start(nonces());
     const used = await proof();
     expect(await send(used)).toBeUndefined();
@@ -102,7 +102,7 @@ describe('a wall clock that is set back', () => {
 });
 
 describe('ClockSteps', () => {
-  it('misses nothing that a store has forgotten, however the clock is set', () => {
+  it('P14: misses nothing that a store has forgotten, however the clock is set', () => {
     const move = fc.record({ pass: fc.nat(100_000), jump: fc.integer({ min: -600_000, max: 600_000 }) });
     return fc.assert(
       fc.asyncProperty(fc.array(move, { minLength: 2, maxLength: 8 }), async (moves) => {

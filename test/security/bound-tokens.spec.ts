@@ -110,7 +110,7 @@ const signed = async (path: string, origin?: string) => ({
 });
 
 describe.each(ADAPTERS)('a stolen bound token, on %s', (_, makeAdapter) => {
-  it('does not pass on the connection of its owner, whose requests go on', async () => {
+  it('P16: does not pass on the connection of its owner, whose requests go on', async () => {
     await using api = await start(makeAdapter);
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     const { hostname, port } = new URL(await api.app.getUrl());
@@ -140,7 +140,7 @@ describe.each(ADAPTERS)('a stolen bound token, on %s', (_, makeAdapter) => {
     expect((await api.call('/elsewhere', { headers: { 'x-token': bound, dpop } })).status).toBe(401);
   });
 
-  it('does not pass from a cookie, and there too only with its own proof', async () => {
+  it('P15: does not pass from a cookie, and there too only with its own proof', async () => {
     const tokenFrom: JwksModuleOptions['tokenFrom'] = (request) =>
       (request.headers as Record<string, string>)['x-cookie'] ?? bearerToken(request);
     await using api = await start(makeAdapter, { dpop: { publicUrl: PUBLIC }, tokenFrom });
@@ -164,7 +164,7 @@ describe.each(ADAPTERS)('a stolen bound token, on %s', (_, makeAdapter) => {
     expect((await api.call('/orders', { token: dpop })).status).toBe(401);
   });
 
-  it('passes neither with two proofs on the wire, nor with an empty one before or after', async () => {
+  it('P5, P22: passes neither with two proofs on the wire, nor with an empty one before or after', async () => {
     await using api = await start(makeAdapter);
     const { hostname, port } = new URL(await api.app.getUrl());
     const statusOf = (lines: readonly string[]) =>
@@ -184,7 +184,7 @@ describe.each(ADAPTERS)('a stolen bound token, on %s', (_, makeAdapter) => {
     expect(await statusOf([`DPoP: ${one}`])).toBe('200');
   });
 
-  it('passes with no key of another kind than RFC 9449 wants, although its header was kept', async () => {
+  it('P4: passes with no key of another kind than RFC 9449 wants, although its header was kept', async () => {
     await using api = await start(makeAdapter);
     const dpop = await proofFor('/orders');
     expect((await api.call('/orders', { headers: { authorization: `DPoP ${bound}`, dpop } })).status).toBe(200);
@@ -262,7 +262,7 @@ describe.each(ADAPTERS)('a stolen bound token, on %s', (_, makeAdapter) => {
     [],
     'x',
     null,
-  ])('does not pass bound in another way: %j', async (cnf) => {
+  ])('P2: does not pass bound in another way: %j', async (cnf) => {
     await using api = await start(makeAdapter, {
       dpop: { publicUrl: PUBLIC },
       boundTokens: 'verified-by-gateway',
@@ -279,7 +279,7 @@ function claimsOf(payload: string): object {
 describe('a stolen bound token', () => {
   const [express, fastify] = ADAPTERS;
 
-  it('does not pass verify(), a client of an issuer, or a client without Nest', async () => {
+  it('P20: does not pass verify(), a client of an issuer, or a client without Nest', async () => {
     await using api = await start(express[1]);
     const jwks = api.app.get(JwksService);
     expect((await api.call('/orders', { headers: await signed('/orders') })).status).toBe(200);
@@ -289,7 +289,7 @@ describe('a stolen bound token', () => {
     await alone.close();
   });
 
-  it('is bound to the path before a mount', async () => {
+  it('P6: is bound to the path before a mount', async () => {
     await using api = await Api.start(express[1], { imports: imports(), controllers: [OrdersController] }, (app) => {
       const rewritten = app as NestExpressApplication;
       rewritten.use((request: { url: string }, _: unknown, next: () => void) => {
@@ -336,7 +336,7 @@ describe('a stolen bound token', () => {
     }
   });
 
-  it('is rejected with two Host headers where the public URL is not known', async () => {
+  it('P1: is rejected with two Host headers where the public URL is not known', async () => {
     await using api = await start(express[1], { dpop: true });
     const origin = await api.app.getUrl();
     const { hostname, port, host } = new URL(origin);
