@@ -226,7 +226,7 @@ export class Authenticator {
 
   /** Explains, counts and emits. Returns the error, to be thrown. */
   private reject(error: unknown, attempt: Partial<Attempt>): unknown {
-    if (!isJwksError(error)) return error;
+    if (!isJwksError(error) || attempt.request?.proof?.isReported(error)) return error;
     const { events, telemetry, untrusted } = this.parts;
     const { trustedIssuer, jwt } = attempt;
     const issuer = trustedIssuer?.issuer;

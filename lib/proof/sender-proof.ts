@@ -29,6 +29,7 @@ export abstract class SenderProof {
   /** The nonce for the next proof, where the one that was used is about to end. */
   nextNonce: string | undefined;
   private outcomes: readonly Outcome[] = [];
+  private reported: unknown;
 
   abstract readonly method: string;
   /** The request target as the client sent it, with the path that routers and mounts may take away. */
@@ -39,6 +40,13 @@ export abstract class SenderProof {
   abstract target(): RequestTarget;
   /** The value of a header; several of one name are joined with a comma, or a list. */
   abstract header(name: string): unknown;
+
+  /** Whether this very rejection was reported before, as by another field of a GraphQL query. */
+  isReported(rejection: unknown): boolean {
+    const isKnown = this.reported === rejection;
+    this.reported = rejection;
+    return isKnown;
+  }
 
   /** What `check` returned or threw the first time that `asked` wanted to know about this token. */
   once(

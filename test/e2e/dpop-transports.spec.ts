@@ -110,6 +110,17 @@ describe.each([
     expect((await ask(api, { dpop })).codes).toEqual(expect.arrayContaining(['dpop_proof_invalid']));
   });
 
+  it('emits one event for a request whose fields are all rejected for one reason', async () => {
+    await using api = await start(true);
+    const rejected: JwksEvent[] = [];
+    api.app.get(JwksService).events$.subscribe((event) => rejected.push(event));
+    for (const dpop of ['', 'x', await key.proof('POST', 'https://b/graphql', { accessToken: token })]) {
+      rejected.length = 0;
+      expect((await ask(api, { dpop })).data).toBeNull();
+      expect(rejected.filter(({ type }) => type === 'token.rejected')).toHaveLength(1);
+    }
+  });
+
   it('hands out a nonce by the header of the response', async () => {
     await using api = await start({ nonce: { secret: 'a secret of at least 32 characters' } });
     const first = await ask(api);
