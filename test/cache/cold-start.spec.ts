@@ -3,6 +3,8 @@ import { JwkSetCache } from '../../lib/cache/jwk-set-cache.js';
 import { InvalidJwkSetError, JwksConnectionError } from '../../lib/core/errors.js';
 import { JwksEvents } from '../../lib/core/events.js';
 import type { LoadRequest } from '../../lib/sources/jwk-set-source.js';
+import { createTransport } from '../../lib/sources/http-dispatcher.js';
+import { HttpSource } from '../../lib/sources/http-source.js';
 import { RetryingSource } from '../../lib/sources/retrying-source.js';
 import { testKey, type TestKey } from '../support/keys.js';
 import { ManualClock } from '../support/manual-clock.js';
@@ -56,6 +58,34 @@ class ColdProcess {
     return watch(Promise.resolve(this.cache.findByKid('a')));
   }
 }
+
+describe('a process that starts while the provider takes requests and answers none', () => {
+  it.each([7 * SECOND, MINUTE, 10 * MINUTE])('has keys within two seconds of the recovery after %i ms', async (end) => {
+    for (let seed = 1; seed <= 20; seed += 1) {
+      const random = seeded(seed);
+      const clock = new ManualClock(undefined, () => new Promise(setImmediate));
+      const fetch = async (_url: unknown, { signal }: RequestInit) => {
+        if (clock.monotonic() >= end) return Response.json({ keys: [key.jwk] });
+        return new Promise<never>((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
+      };
+      const http = new HttpSource(
+        { uri: 'http://127.0.0.1/jwks', headers: {}, timeout: 5 * SECOND, maxResponseSize: 1_000_000 },
+        createTransport({ allowPrivateAddresses: true, fetch: fetch as typeof globalThis.fetch }),
+        clock,
+      );
+      const source = new RetryingSource(http, { retries: 2 }, clock, random);
+      const cache = new JwkSetCache(SETTINGS, { source, clock, events: new JwksEvents(), random });
+      await clock.pass(Math.ceil(random() * SECOND));
+      while (clock.monotonic() < end + 2 * SECOND) {
+        void watch(cache.get());
+        const next = clock.monotonic() < end ? end : end + 2 * SECOND;
+        await clock.pass(Math.min(Math.ceil(random() * SECOND), next - clock.monotonic()));
+      }
+      expect({ seed, canServe: cache.canServe }).toEqual({ seed, canServe: true });
+      cache.close();
+    }
+  });
+});
 
 describe('a process that starts during an outage', () => {
   it.each([
