@@ -1,6 +1,7 @@
 import { backoffDelay } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
 import { InvalidJwkSetError, JwksConnectionError, type SourceError } from '../core/errors.js';
+import { NotAskedError } from '../core/not-asked-error.js';
 
 /** While a set serves: ceilings of the first and of every delay, in milliseconds. */
 const WHILE_SERVING = { initial: 1_000, max: 60_000 };
@@ -50,6 +51,11 @@ export class FailureBackoff {
     return this.failures > 0;
   }
 
+  /** Whether the source was not even asked: no caller waits because of a limit of ours. */
+  get isOfLimit(): boolean {
+    return this.lastFault?.error instanceof NotAskedError;
+  }
+
   failed(error: SourceError): void {
     const now = this.clock.monotonic();
     this.failures += 1;
@@ -66,10 +72,10 @@ export class FailureBackoff {
     this.neededEndsAt = 0;
   }
 
-  /** The error for a caller that would have to wait: of the class of the last fault, which still holds. */
+  /** The error for a caller that waits no longer: of the class of the last fault, which still holds. */
   toError(): SourceError {
     const Fault = this.lastFault?.error.code === 'jwks_invalid' ? InvalidJwkSetError : JwksConnectionError;
-    return new Fault('The JWK Set is unavailable: the last attempt failed and the next one is not due yet', {
+    return new Fault('The JWK Set is unavailable: the last attempt failed and no later one has succeeded yet', {
       retryable: false,
       failsOver: this.lastFault?.error.failsOver ?? true,
       allowsStale: this.lastFault?.error.allowsStale ?? true,

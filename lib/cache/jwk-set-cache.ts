@@ -26,6 +26,11 @@ export interface JwkSetCacheSettings extends LifetimePolicy {
   /** False: nothing is held, every look-up fetches. */
   readonly enabled: boolean;
   readonly refetchLimit: RefetchBudgetSettings;
+  /**
+   * Whether a caller that nothing held can answer waits for the next attempt after a failed one.
+   * Not where another member can be asked instead.
+   */
+  readonly waitsForNextAttempt: boolean;
   /** Names the set in events. */
   readonly issuer?: string | undefined;
 }
@@ -83,7 +88,7 @@ export class JwkSetCache implements KeyLookup {
     this.currentSet = currentSet;
     this.refresher = refresher;
     this.refetcher = new MissingKeyRefresh(settings, { refresher, currentSet, budget, backoff, reporter, clock });
-    this.served = new StaleWhileRevalidate(settings.enabled, { currentSet, refresher, backoff, reporter, clock });
+    this.served = new StaleWhileRevalidate(settings, { currentSet, refresher, backoff, reporter, clock });
   }
 
   /** Whether there is a set that may serve: fresh, refresh-due or stale. */
@@ -156,7 +161,8 @@ export class JwkSetCache implements KeyLookup {
   }
 
   async prefetch(): Promise<void> {
-    await this.served.getOrLoad('prefetch');
+    // No token needs it: a health check is to hear at once that there are no keys.
+    await this.served.getOrLoad('prefetch', false);
   }
 
   async fetchDocument(): Promise<unknown> {

@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.js';
+import { wait, withDeadline, type Clock } from '../core/clock.js';
 import { JwksConnectionError } from '../core/errors.js';
 import type { RefreshCause } from '../core/events.js';
 import type { JwkSet } from '../keys/jwk-set.js';
@@ -7,6 +7,19 @@ import type { CurrentJwkSet } from './current-jwk-set.js';
 import { stateAt, type JwkSetState } from './lifetime.js';
 import type { RunningAttempt, Refresher } from './refresher.js';
 import type { SetReporter } from './set-events.js';
+
+/** @internal */
+export interface StaleWhileRevalidateSettings {
+  /** False: nothing is held, so that every look-up loads. */
+  readonly enabled: boolean;
+  /** The most that a caller waits, in milliseconds. */
+  readonly deadline: number;
+  /**
+   * Whether a caller that nothing held can answer waits for the next attempt after a failed one.
+   * Not where another member can be asked instead.
+   */
+  readonly waitsForNextAttempt: boolean;
+}
 
 /** @internal */
 export interface StaleWhileRevalidateParts {
@@ -27,11 +40,12 @@ const MAX_WAIT_WHILE_STALE = 1_000;
  */
 export class StaleWhileRevalidate {
   private closed: JwksConnectionError | undefined;
+  /** While callers wait for the next attempt. */
+  private pause: { readonly next: Promise<JwkSet>; readonly closing: AbortController } | undefined;
   private waiting: { readonly running: RunningAttempt; readonly over: Promise<void> } | undefined;
 
   constructor(
-    /** False: nothing is held, so that every look-up loads. */
-    private readonly enabled: boolean,
+    private readonly settings: StaleWhileRevalidateSettings,
     private readonly parts: StaleWhileRevalidateParts,
   ) {}
 
@@ -64,18 +78,18 @@ export class StaleWhileRevalidate {
   }
 
   /** The set; waits where its state asks for that. Rejects with a SourceError. */
-  async getOrLoad(trigger: RefreshCause): Promise<JwkSet> {
+  async getOrLoad(trigger: RefreshCause, mayWait = this.settings.waitsForNextAttempt): Promise<JwkSet> {
     if (this.closed) throw this.closed;
-    return this.current() ?? (this.state === 'stale' ? this.waitForRefresh() : this.loadOrExpire(trigger));
+    return this.current() ?? (this.state === 'stale' ? this.waitForRefresh() : this.loadOrExpire(trigger, mayWait));
   }
 
   /**
    * What once served ends with the first caller that gets nothing: a quiet process must not raise
    * an alarm that its first load ends.
    */
-  private async loadOrExpire(trigger: RefreshCause): Promise<JwkSet> {
+  private async loadOrExpire(trigger: RefreshCause, mayWait: boolean): Promise<JwkSet> {
     try {
-      return await this.load(trigger);
+      return await this.load(trigger, mayWait);
     } catch (error) {
       if (this.state === 'expired' && !this.closed) this.parts.reporter.expired();
       throw error;
@@ -92,6 +106,7 @@ export class StaleWhileRevalidate {
 
   close(): JwksConnectionError {
     this.closed ??= new JwksConnectionError('The key set is closed', { retryable: false, failsOver: false });
+    this.pause?.closing.abort(this.closed);
     return this.closed;
   }
 
@@ -114,8 +129,10 @@ export class StaleWhileRevalidate {
 
   private async waitForRefresh(): Promise<JwkSet> {
     await this.waitFor(this.parts.refresher.start({ trigger: 'stale', reload: false }));
-    const stale = this.state === 'stale' && !this.closed ? this.serveStale() : undefined;
-    return stale ?? this.getOrLoad('stale');
+    if (this.closed) throw this.closed;
+    const set = this.state === 'stale' ? this.serveStale() : this.current();
+    // It has waited for an attempt: where that ended the set, it waits for no second one.
+    return set ?? this.loadOrExpire('stale', false);
   }
 
   /** One timer for all who wait, gone when the flight has landed. */
@@ -139,18 +156,50 @@ export class StaleWhileRevalidate {
     return currentSet.value?.set;
   }
 
-  private async load(trigger: RefreshCause): Promise<JwkSet> {
+  private async load(trigger: RefreshCause, mayWait: boolean): Promise<JwkSet> {
     const { backoff, refresher } = this.parts;
-    if (this.enabled && !refresher.running && backoff.timeLeftIfNeeded > 0) {
+    const { enabled } = this.settings;
+    if (enabled && !refresher.running && backoff.timeLeftIfNeeded > 0) {
+      if (mayWait && this.isNextWorthWaiting()) return this.loadNext(trigger);
       this.reportBackoff(trigger, backoff.timeLeftIfNeeded);
       throw backoff.toError();
     }
-    const running = refresher.start({ trigger, reload: !this.enabled });
+    const running = refresher.start({ trigger, reload: !enabled });
     await running.looked;
     if (!this.servable) await running.settled;
     // What another process stored may serve, even where it has to be refreshed, or came late: a
     // restart during an outage.
     return this.servable ? this.getOrLoad(trigger) : running.result;
+  }
+
+  /** With less than half of its time left, an attempt is worth no wait. */
+  private isNextWorthWaiting(): boolean {
+    const { backoff } = this.parts;
+    return !backoff.isOfLimit && backoff.timeLeftIfNeeded <= this.settings.deadline / 2;
+  }
+
+  /**
+   * The outcome of the next attempt, once it may start: one timer for all who come before. It is
+   * never far away, and may succeed: rejecting them at once would reject good tokens for as long
+   * after the recovery.
+   */
+  private loadNext(trigger: RefreshCause): Promise<JwkSet> {
+    if (this.pause) return this.pause.next;
+    const { backoff, clock } = this.parts;
+    const closing = new AbortController();
+    const limit = { clock, delay: this.settings.deadline, parent: closing.signal, reason: () => backoff.toError() };
+    const next = withDeadline(limit, async (signal) => {
+      await this.endOfPause(signal).finally(() => (this.pause = undefined));
+      return this.current() ?? this.load(trigger, false);
+    });
+    this.pause = { next, closing };
+    return next;
+  }
+
+  /** Timers may run out a little early, and a requested attempt may have failed meanwhile. */
+  private async endOfPause(signal: AbortSignal): Promise<void> {
+    const { backoff, clock } = this.parts;
+    while (backoff.timeLeftIfNeeded > 0) await wait(clock, backoff.timeLeftIfNeeded, signal);
   }
 
   private reportBackoff(trigger: RefreshCause, timeLeft = this.parts.backoff.timeLeft): void {

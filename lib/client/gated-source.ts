@@ -29,7 +29,11 @@ export class GatedSource implements JwkSetSource {
       this.permit?.failed();
       this.permit = await this.budget.take(request.signal);
     }
-    const answer = await this.inner.load(request);
+    const answer = await this.inner.load(request).catch((fault: unknown) => {
+      // Callers may wait for the next load: that is no work under way.
+      this.permit?.failed();
+      throw fault;
+    });
     this.isInUse = false;
     const keys = answer.set.size + answer.set.dropped.length;
     if (keys <= this.maxKeys) return answer;

@@ -97,8 +97,10 @@ export class TrustedIssuerFactory {
     const inner = new RetryingSource(this.sourceOf(member, issuer, http, transport), { retries: http.retries }, clock);
     const source = isDynamic && member.kind !== 'static' ? new GatedSource(inner, this.budget, maxKeys) : inner;
     const deadline = Math.max(1, Math.floor(http.deadline / issuer.members.length));
+    const waitsForNextAttempt = issuer.members.length === 1;
+    const limits = { deadline, refetchLimit, waitsForNextAttempt };
     const keys = new JwkSetCache(
-      { ...lifetime, deadline, enabled: store !== false, refetchLimit, issuer: issuer.issuer || undefined },
+      { ...lifetime, ...limits, enabled: store !== false, issuer: issuer.issuer || undefined },
       { source, store: this.storeOf(member, issuer), clock, events },
     );
     return { keys, source };

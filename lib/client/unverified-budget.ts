@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.js';
-import { JwksConnectionError } from '../core/errors.js';
+import { NotAskedError } from '../core/not-asked-error.js';
 import type { MaybePromise } from '../core/maybe-promise.js';
 
 /** @internal */
@@ -20,7 +20,7 @@ export interface Permit {
 
 interface Waiter {
   readonly grant: (permit: Permit) => void;
-  readonly deny: (error: JwksConnectionError) => void;
+  readonly deny: (error: NotAskedError) => void;
 }
 
 /** Work under way at the same time, at most. */
@@ -49,7 +49,7 @@ export class UnverifiedBudget {
     this.filledAt = clock.monotonic();
   }
 
-  /** Throws or rejects with a JwksConnectionError where the budget is spent. */
+  /** Throws or rejects with a NotAskedError where the budget is spent. */
   take(signal?: AbortSignal): MaybePromise<Permit> {
     this.refill();
     if (this.level >= 1 && this.open < MAX_OPEN) return this.grant();
@@ -116,8 +116,8 @@ export class UnverifiedBudget {
     this.filledAt = now;
   }
 
-  private denial(): JwksConnectionError {
+  private denial(): NotAskedError {
     const retryAfter = Math.ceil((1 - this.level) * this.settings.every);
-    return new JwksConnectionError('Too many issuers of unverified tokens were looked up', { retryAfter });
+    return new NotAskedError('Too many issuers of unverified tokens were looked up', { retryAfter });
   }
 }

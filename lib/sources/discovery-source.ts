@@ -110,7 +110,7 @@ export class DiscoverySource implements JwkSetSource {
       throw unusable(`${uri ? '' : 'The issuer '}${describeUrl(this.address)} is not an https URL without credentials`);
     const refusals: string[] = [];
     for (const url of uri ? [uri] : discoveryUrls(issuer)) {
-      const answer = await exchange.get({ url, headers: {}, signal });
+      const answer = await exchange.get({ url, headers: {}, signal, isNeeded: !this.endpoint });
       if (answer.status === 200) return this.parseJwksUri(url, answer);
       const fault = statusFault(url, answer, this.clock.now());
       if (answer.status < 400 || fault.retryable) throw fault;

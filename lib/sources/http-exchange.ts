@@ -1,5 +1,6 @@
 import { withDeadline, type Clock } from '../core/clock.js';
 import { InvalidJwkSetError, JwksConnectionError } from '../core/errors.js';
+import { askAgain } from './ask-again.js';
 import type { HttpTransport } from './http-dispatcher.js';
 import { connectionFault, describeUrl } from './source-faults.js';
 
@@ -19,6 +20,8 @@ export interface ExchangeRequest {
   /** Sent besides those of the settings, which they override. */
   readonly headers: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
+  /** Whether nothing is held: every token waits for the answer. */
+  readonly isNeeded?: boolean;
 }
 
 /** @internal */
@@ -35,6 +38,9 @@ export interface HttpAnswer {
   /** The proxy that the request went through. */
   readonly proxy?: string | undefined;
 }
+
+/** As long as tokens wait at most for the next attempt after one that failed, in milliseconds. */
+const SILENCE = 2_000;
 
 const READ_HEADERS = [
   'age',
@@ -68,11 +74,18 @@ export class HttpExchange {
     const reason = () => new JwksConnectionError(`${describeUrl(request.url)} timed out after ${timeout} ms`);
     try {
       return await withDeadline({ clock: this.clock, delay: timeout, parent: request.signal, reason }, (signal) =>
-        this.attempt({ ...request, signal }),
+        this.persist({ ...request, signal }),
       );
     } catch (error) {
       throw connectionFault(error, { ...request, proxy: this.transport.proxyFor?.(request.url) });
     }
+  }
+
+  private persist(request: ExchangeRequest): Promise<HttpAnswer> {
+    if (!request.isNeeded) return this.attempt(request);
+    const isUseful = ({ status }: HttpAnswer) => status === 200 || status === 304;
+    const settings = { clock: this.clock, every: SILENCE, signal: request.signal, isUseful };
+    return askAgain(settings, (signal) => this.attempt({ ...request, signal }));
   }
 
   private async attempt({ url, headers, signal }: ExchangeRequest): Promise<HttpAnswer> {

@@ -84,9 +84,9 @@ export class HttpSource implements JwkSetSource {
     }
   }
 
-  private ask({ signal, reload }: LoadRequest, conditions: Record<string, string>): Promise<HttpAnswer> {
+  private ask({ signal, reload, previous }: LoadRequest, conditions: Record<string, string>): Promise<HttpAnswer> {
     const headers = reload ? { ...conditions, ...NO_CACHE } : conditions;
-    return this.exchange.get({ url: this.uri, headers, signal });
+    return this.exchange.get({ url: this.uri, headers, signal, isNeeded: !previous && !reload });
   }
 
   private document(answer: HttpAnswer): unknown {

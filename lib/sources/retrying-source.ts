@@ -14,9 +14,9 @@ export interface RetryingSourceSettings {
 const BACKOFF = { initial: 200, max: 2_000 };
 /**
  * A server that asks for more patience than this is not asked again within the load: its callers
- * wait.
+ * wait, and no longer than they would for the next load.
  */
-const MAX_PATIENCE = 5_000;
+const MAX_PATIENCE = 2_000;
 
 /**
  * Asks again where the fault says that it may help. Outermost of the sources, so it also makes sure

@@ -6,7 +6,7 @@ import { JwkSetCache } from '../../lib/cache/jwk-set-cache.js';
 import { testKey, type TestKey } from '../support/keys.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { ScriptedSource } from '../support/scripted-source.js';
-import { rig, SETTINGS } from './harness.js';
+import { rig, SETTINGS, watch } from './harness.js';
 
 const issuer = 'https://id.example.com/';
 let key: TestKey;
@@ -23,7 +23,11 @@ describe('set.expired', () => {
     for (let times = 1; times <= 2; times += 1) {
       made.source.fails(new JwksConnectionError('down'));
       await made.clock.pass('11m');
-      for (let count = 0; count < 3; count += 1) await made.cache.get().catch(() => undefined);
+      for (let count = 0; count < 3; count += 1) {
+        const asked = watch(made.cache.get());
+        await made.clock.pass('1s');
+        expect(asked.error).toBeDefined();
+      }
       expect(made.tellings('set.expired')).toHaveLength(times);
       made.source.publishes([key]);
       await made.clock.pass('2m');

@@ -20,6 +20,7 @@ export const SETTINGS: JwkSetCacheSettings = {
   deadline: 10 * SECOND,
   enabled: true,
   refetchLimit: { burst: 3, every: 5 * SECOND },
+  waitsForNextAttempt: true,
   issuer: 'https://id.example.com/',
 };
 
@@ -85,4 +86,13 @@ export function watch<T>(promise: Promise<T>): { value?: T; error?: unknown; set
     (error: unknown) => Object.assign(state, { error, settled: true }),
   );
   return state;
+}
+
+/** The same numbers each time. */
+export function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
 }

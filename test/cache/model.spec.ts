@@ -59,6 +59,10 @@ class Endpoint implements JwkSetSource {
     if (!wasUp) this.upSince = this.clock.monotonic();
   }
 
+  get isIdle(): boolean {
+    return [...this.running].every(({ aborted }) => aborted);
+  }
+
   get isUp(): boolean {
     return this.mode === 'up' && this.latency < 500;
   }
@@ -147,6 +151,11 @@ class World {
     return until < given.at + TTL + (given.emptied || mode === 'empty' ? 0 : STALE);
   }
 
+  /** Whether nothing may serve, and the endpoint answers whatever asks it from now on. */
+  mustRecover(): boolean {
+    return !this.cache.canServe && this.endpoint.isUp && this.endpoint.isIdle;
+  }
+
   /**
    * Whether the endpoint publishes the key, has been up for long, and nothing has used the budget.
    */
@@ -225,6 +234,7 @@ const need = (kid: string) =>
     const isOrdered = model.setBack === 0 || world.endpoint.process === 0;
     const mustServe = isOrdered && world.mustServe(kid, clock.monotonic() + 1_300);
     const mustFind = world.mustFind(kid, model);
+    const mustRecover = world.mustRecover();
     if (!mustServe) model.missed.push({ kid, at: clock.monotonic() });
     let outcome: unknown;
     const keep = (value: unknown) => (outcome = value);
@@ -234,10 +244,30 @@ const need = (kid: string) =>
     await clock.pass(1_000);
     // An answer that was under way may have taken the key away.
     if (mustServe && world.mustServe(kid, clock.monotonic())) expect(outcome).toMatchObject({ kid });
+    if (mustRecover) {
+      // Two seconds to the next attempt, half a second for the endpoint, and as much for the store.
+      await clock.pass(2_000);
+      expect(world.cache.canServe).toBe(true);
+    }
     if (mustFind) {
       await clock.pass(4_000);
       expect(outcome).toMatchObject({ kid });
     }
+  });
+
+/** A process that starts in an outage, which ends after `duration`. */
+const coldStart = (kid: string, duration: number) =>
+  command(`coldStart(${kid}, ${duration})`, async (model, world) => {
+    const steps = [
+      endpoint('down', 0),
+      store('fails'),
+      restart(),
+      look(kid),
+      pass(duration),
+      endpoint('up', 0),
+      need(kid),
+    ];
+    for (const step of steps) await step.run(model, world);
   });
 
 const refresh = (trigger: 'bad-signature' | 'requested') =>
@@ -263,6 +293,7 @@ const commands = fc.commands(
     fc.constantFrom(...KIDS).map(need),
     fc.constantFrom<'bad-signature' | 'requested'>('bad-signature', 'requested').map(refresh),
     fc.constant(restart()),
+    fc.tuple(fc.constantFrom(...KIDS), fc.integer({ min: 0, max: 3_000 })).map((how) => coldStart(...how)),
   ],
   { maxCommands: 60, size: 'max' },
 );

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { InvalidJwkSetError, JwksConnectionError } from '../../lib/core/errors.js';
+import { NotAskedError } from '../../lib/core/not-asked-error.js';
 import { JwkSet } from '../../lib/keys/jwk-set.js';
 import { testKey, type TestKey } from '../support/keys.js';
 import { settle } from '../support/manual-clock.js';
@@ -35,9 +36,90 @@ describe('an empty cache', () => {
     expect(source.requests[0]).toMatchObject({ reload: false, previous: undefined });
   });
 
-  it('fails with the fault of the source, then at once while backing off, with the time that is left', async () => {
-    const { cache, source, clock } = rig();
+  it('fails with the fault of the source, and makes those who come before the next attempt wait for it', async () => {
+    const { cache, source, clock, tellings } = rig();
     const fault = new JwksConnectionError('HTTP 500');
+    source.fails(fault);
+    await expect(cache.get()).rejects.toBe(fault);
+    await clock.pass(400);
+    const asked = Array.from({ length: 1_000 }, (_, index) =>
+      watch<unknown>(index % 2 ? cache.get() : Promise.resolve(cache.find(selector(key)))),
+    );
+    await clock.pass(599);
+    expect(asked.filter(({ settled }) => settled)).toEqual([]);
+    expect(clock.pending).toBe(2);
+    source.publishes([key]);
+    await clock.pass(1);
+    expect(asked.filter(({ value }) => value !== undefined)).toHaveLength(1_000);
+    expect(source.loads).toBe(2);
+    expect(tellings('refresh.skipped')).toEqual([]);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('fails those who waited when the next attempt fails, and not again before the one after it', async () => {
+    const { cache, source, clock } = rig();
+    source.fails();
+    await cache.get().catch(() => undefined);
+    const fault = new JwksConnectionError('HTTP 502');
+    source.fails(fault);
+    const asked = [watch(cache.get()), watch(cache.get())];
+    await clock.pass('1s');
+    expect(asked.map(({ error }) => error)).toEqual([fault, fault]);
+    const later = watch(cache.get());
+    await clock.pass(999);
+    expect(later.settled).toBe(false);
+    expect(source.loads).toBe(2);
+  });
+
+  it('keeps a caller two seconds at most until the next attempt, whatever the source asks for', async () => {
+    const { cache, source, clock } = rig();
+    source.fails(new JwksConnectionError('HTTP 503', { retryAfter: 30 * SECOND }));
+    await cache.get().catch(() => undefined);
+    source.publishes([key]);
+    const asked = watch(cache.get());
+    await clock.pass(2 * SECOND);
+    expect(asked.value).toBeDefined();
+  });
+
+  it('keeps a caller no longer than the deadline in all, where the next attempt hangs', async () => {
+    const { cache, source, clock } = rig();
+    source.fails();
+    await cache.get().catch(() => undefined);
+    source.hangs();
+    const asked = watch(cache.get());
+    await clock.pass(5 * SECOND);
+    const later = watch(cache.get());
+    await clock.pass(5 * SECOND - 1);
+    expect(asked.settled).toBe(false);
+    await clock.pass(1);
+    expect(asked.error).toMatchObject({ code: 'jwks_unavailable' });
+    expect(later.settled).toBe(false);
+    await clock.pass('1s');
+    expect(later.error).toMatchObject({ code: 'jwks_unavailable' });
+    expect(clock.pending).toBe(0);
+  });
+
+  it('joins an attempt that a caller has requested meanwhile, and waits for the next one where that fails', async () => {
+    const { cache, source, clock } = rig();
+    source.fails();
+    await cache.get().catch(() => undefined);
+    const asked = watch(cache.get());
+    await clock.pass(500);
+    await cache.refresh({ seen: undefined, trigger: 'requested' }).catch(() => undefined);
+    await clock.pass(999);
+    expect(asked.settled).toBe(false);
+    source.publishes([key]);
+    await clock.pass(1);
+    expect(asked.value).toBeDefined();
+    expect(source.loads).toBe(3);
+  });
+
+  it.each<[string, object, JwksConnectionError]>([
+    ['another member can be asked', { waitsForNextAttempt: false }, new JwksConnectionError('HTTP 500')],
+    ['too little of the deadline would be left', { deadline: 1_100 }, new JwksConnectionError('HTTP 500')],
+    ['a limit of this process kept the source from being asked', {}, new NotAskedError('Too many')],
+  ])('keeps no caller waiting where %s, and says how much time is left', async (_, settings, fault) => {
+    const { cache, source, clock, tellings } = rig(settings);
     source.fails(fault);
     await expect(cache.get()).rejects.toBe(fault);
     await clock.pass(400);
@@ -45,6 +127,7 @@ describe('an empty cache', () => {
     expect(refusal).toMatchObject({ code: 'jwks_unavailable', retryAfter: 600 });
     expect((refusal as Error).cause).toBe(fault);
     expect(source.loads).toBe(1);
+    expect(tellings('refresh.skipped')).toMatchObject([{ trigger: 'missing', reason: 'backoff' }]);
     expect(clock.pending).toBe(0);
   });
 
@@ -53,9 +136,7 @@ describe('an empty cache', () => {
     source.fails();
     await cache.get().catch(() => undefined);
     source.publishes([key]);
-    await clock.pass(999);
-    await expect(cache.get()).rejects.toThrow(JwksConnectionError);
-    await clock.pass(1);
+    await clock.pass('1s');
     await expect(cache.get()).resolves.toBeInstanceOf(JwkSet);
   });
 
@@ -406,7 +487,9 @@ describe('a set that lost all its usable keys', () => {
     await settle();
     await clock.pass(1);
     expect(cache.current()).toBeUndefined();
-    await expect(cache.get()).rejects.toThrow(JwksConnectionError);
+    const asked = watch(cache.get());
+    await clock.pass('1s');
+    expect(asked.error).toBeInstanceOf(JwksConnectionError);
     source.publishes([key]);
     await clock.pass('1m');
     await cache.get();
@@ -467,6 +550,19 @@ describe('close', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('leaves no timer while the next attempt is waited for', async () => {
+    const { cache, source, clock } = rig();
+    source.fails();
+    await cache.get().catch(() => undefined);
+    const waiting = watch(cache.get());
+    await settle();
+    cache.close();
+    await settle();
+    expect(waiting.error).toMatchObject({ message: expect.stringContaining('closed') });
+    expect(clock.pending).toBe(0);
+    expect(source.loads).toBe(1);
+  });
+
   it('rejects what is held, too', async () => {
     const { cache, source } = rig();
     source.publishes([key]);
@@ -486,6 +582,14 @@ describe('prefetch', () => {
     await cache.prefetch();
     expect(source.loads).toBe(1);
     expect(told).toMatchObject([{ type: 'set.loaded', from: 'source', keys: 1 }]);
+  });
+
+  it('waits for no next attempt while backing off', async () => {
+    const { cache, source, clock } = rig();
+    source.fails();
+    await cache.prefetch().catch(() => undefined);
+    await expect(cache.prefetch()).rejects.toMatchObject({ code: 'jwks_unavailable', retryAfter: SECOND });
+    expect(clock.pending).toBe(0);
   });
 
   it('rejects with the fault, named as what it was', async () => {

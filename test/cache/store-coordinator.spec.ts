@@ -5,7 +5,7 @@ import { HostileStore } from '../support/hostile-store.js';
 import { testKey, type TestKey } from '../support/keys.js';
 import { ManualClock, settle } from '../support/manual-clock.js';
 import { ScriptedSource } from '../support/scripted-source.js';
-import { rig, SECOND, watch, type Rig, type RigOptions } from './harness.js';
+import { rig, SECOND, seeded, watch, type Rig, type RigOptions } from './harness.js';
 
 const TTL = 2 * SECOND;
 const PROCESSES = 8;
@@ -16,15 +16,6 @@ beforeAll(async () => {
   key = await testKey('ES256', 'a');
   next = await testKey('ES256', 'b');
 });
-
-/** The same numbers each time. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
 
 interface FleetRig {
   readonly clock: ManualClock;

@@ -236,12 +236,14 @@ describe('a flood of invented kids', () => {
     expect(cache.current()).toBe(before);
   });
 
-  it('is an outage where there is no set at all', async () => {
-    const { cache, source } = rig();
+  it('is an outage where there is no set at all, and causes one attempt a second', async () => {
+    const { cache, source, clock } = rig();
     source.fails();
     await expect(look(cache, 'x')).rejects.toMatchObject({ code: 'jwks_unavailable' });
-    await expect(look(cache, 'y')).rejects.toMatchObject({ code: 'jwks_unavailable' });
-    expect(source.loads).toBe(1);
+    const asked = Array.from({ length: 100 }, (_, index) => watch(look(cache, `y${index}`)));
+    await clock.pass('1s');
+    for (const { error } of asked) expect(error).toMatchObject({ code: 'jwks_unavailable' });
+    expect(source.loads).toBe(2);
   });
 
   it('costs nothing where no refetch is allowed', async () => {

@@ -97,7 +97,20 @@ describe.concurrent('An application under constant traffic', { timeout: 60 * SEC
     expect(traffic.failures).toEqual([]);
   });
 
-  it('answers 503 at once while it backs off, where no set was ever had', async () => {
+  it('has requests wait for the next attempt where no set was ever had, and serves all of them', async () => {
+    const failing = (issuer: TestIssuer) => issuer.status(503, { 'retry-after': '600' });
+    await using site = await Site.start({}, failing);
+    const { issuer } = site;
+    const token = await issuer.sign();
+    const { status, headers, body } = await site.call(token);
+    expect({ status, body }).toMatchObject({ status: 503, body: { code: 'jwks_unavailable' } });
+    expect(headers['retry-after']).toBe('600');
+    await issuer.up();
+    await Promise.all(Array.from({ length: 100 }, () => site.pass(token)));
+    expect(issuer.jwksRequests).toBe(2);
+  });
+
+  it('answers 503 at once while it backs off, where the deadline leaves too little to wait for', async () => {
     const failing = (issuer: TestIssuer) => issuer.status(503, { 'retry-after': '600' });
     await using site = await Site.start({ http: HASTY }, failing);
     const { issuer } = site;
