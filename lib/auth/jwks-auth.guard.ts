@@ -5,7 +5,13 @@ import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
 import { JwksService } from '../jwks.service.js';
 import { completedService } from './completed-service.js';
 import { stateOf } from './context-state.js';
-import { extractToken, hasOtherCredentials, resolveBearerToken, sentScheme } from './request/credentials.js';
+import {
+  extractToken,
+  extractTokenOrDpop,
+  hasOtherCredentials,
+  resolveBearerToken,
+  sentScheme,
+} from './request/credentials.js';
 import { messageRequest } from './request/message-headers.js';
 import { BEARER_ALONE, type ChallengeOffer } from './response/challenge.js';
 import { setNonce, toException } from './response/refuse.js';
@@ -110,7 +116,9 @@ export class JwksAuthGuard implements CanActivate {
     if (tokenFrom && context.getType<string>() === 'rpc' && request === requestOf(context))
       return extractToken(tokenFrom, messageRequest(context.getArgByIndex(0), request));
     if (request === undefined || request === null) return undefined;
-    return tokenFrom ? extractToken(tokenFrom, request) : resolveBearerToken(request, context, takesDpop(this.jwks));
+    const isDpopTaken = takesDpop(this.jwks);
+    if (!tokenFrom) return resolveBearerToken(request, context, isDpopTaken);
+    return isDpopTaken ? extractTokenOrDpop(tokenFrom, request, context) : extractToken(tokenFrom, request);
   }
 
   /**

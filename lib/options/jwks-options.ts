@@ -104,7 +104,8 @@ export interface JwksSharedOptions extends JwksKeepingOptions {
   openApi?: JwksOpenApiOptions | false;
   /**
    * Reads the token from a request, like any extractor of `ExtractJwt` of passport-jwt; `null`
-   * means that there is none. For a microservice message the request has `data` and `context`.
+   * means that there is none. For a microservice message the request has `data` and `context`. With
+   * `dpop`, a token of `Authorization: DPoP` counts where it finds none.
    *
    * @default the Authorization header, as `Bearer`
    */

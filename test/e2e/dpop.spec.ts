@@ -6,6 +6,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   Authenticated,
+  bearerToken,
   Claims,
   JwksAuthGuard,
   JwksModule,
@@ -367,6 +368,21 @@ describe('a nonce of the step before', () => {
 
 describe('options', () => {
   const [, makeAdapter] = ADAPTERS[0];
+
+  it.each<[string, NonNullable<JwksModuleOptions['tokenFrom']>]>([
+    ['a cookie, else Bearer', (request) => (request.headers.cookie ? bearer : bearerToken(request))],
+    ['a header', ({ headers }) => (headers['x-token'] as string | undefined) ?? null],
+  ])('tokenFrom: %s: leaves the scheme DPoP to us', async (_, tokenFrom) => {
+    await using api = await start(makeAdapter, { dpop: { publicUrl: PUBLIC }, tokenFrom });
+    for (const path of ['/orders', '/orders/passport']) {
+      expect((await send(api, path)).status).toBe(200);
+      expect((await send(api, path, { dpop: undefined })).body).toMatchObject({ code: 'dpop_proof_invalid' });
+      expect((await send(api, path, { scheme: 'Bearer' })).status).toBe(401);
+      // The token of the cookie, or of the header, with a proof for another one.
+      const headers = { cookie: 'token=x', 'x-token': bearer };
+      expect((await send(api, path, { headers })).status).toBe(401);
+    }
+  });
 
   it('required: rejects bearer tokens, and offers DPoP alone', async () => {
     await using api = await start(makeAdapter, { dpop: { publicUrl: PUBLIC, required: true } });

@@ -1,10 +1,11 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { AuthGuard } from '@nestjs/passport';
 import { Strategy } from 'passport-strategy';
+import type { MaybePromise } from '../../core/maybe-promise.js';
 import { MissingTokenError, TokenError } from '../../core/errors.js';
 import { JwksService } from '../../jwks.service.js';
 import { completedService } from '../completed-service.js';
-import { extractToken, resolveBearerToken, sentScheme } from '../request/credentials.js';
+import { extractToken, extractTokenOrDpop, resolveBearerToken, sentScheme } from '../request/credentials.js';
 import { offerStrategy } from './passport-name.js';
 import { errorResponseIn, patchAuthGuard, keepResponse } from './passport-refusal.js';
 import { httpExceptionOf, ownAnswer, errorResponseOf } from '../response/refusal.js';
@@ -87,12 +88,16 @@ export class JwksStrategy extends PassportStrategy implements OnModuleInit {
     return authentication;
   }
 
-  private async requireToken(request: unknown): Promise<string> {
+  private tokenOf(request: unknown): MaybePromise<string | undefined> {
     const { tokenFrom } = this.jwks.settings;
+    const isDpopTaken = takesDpop(this.jwks);
+    if (!tokenFrom) return resolveBearerToken(request, undefined, isDpopTaken);
+    return isDpopTaken ? extractTokenOrDpop(tokenFrom, request) : extractToken(tokenFrom, request);
+  }
+
+  private async requireToken(request: unknown): Promise<string> {
     try {
-      const token = tokenFrom
-        ? await extractToken(tokenFrom, request)
-        : resolveBearerToken(request, undefined, takesDpop(this.jwks));
+      const token = await this.tokenOf(request);
       if (token === undefined) throw new MissingTokenError();
       return token;
     } catch (error) {

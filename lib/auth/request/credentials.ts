@@ -97,6 +97,22 @@ export async function extractToken(extract: TokenExtractor, request: unknown): P
   return token;
 }
 
+/**
+ * The same, and where it finds nothing the token of an `Authorization` header of the scheme `DPoP`:
+ * with a proof it comes nowhere else (RFC 9449 section 7.1).
+ *
+ * @internal
+ */
+export async function extractTokenOrDpop(
+  extract: TokenExtractor,
+  request: unknown,
+  context?: ExecutionContext,
+): Promise<string | undefined> {
+  const token = await extractToken(extract, request);
+  if (token !== undefined || sentScheme(request, context) !== 'DPoP') return token;
+  return resolveBearerToken(request, context, true);
+}
+
 async function attempt(extract: () => unknown): Promise<unknown> {
   try {
     return await extract();
