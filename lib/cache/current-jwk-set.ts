@@ -25,6 +25,8 @@ export interface CachedJwkSet extends PreviousAnswer {
  */
 export class CurrentJwkSet {
   value: CachedJwkSet | undefined;
+  /** Called after each set that is accepted, from wherever it came. */
+  onAccepted: (() => void) | undefined;
   private latestStamp = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -59,6 +61,7 @@ export class CurrentJwkSet {
     if (this.enabled) this.value = { ...next, set };
     this.latestStamp = Math.max(this.latestStamp, next.stamp);
     this.reporter.accepted({ from, set, previous, duration: this.clock.monotonic() - startedAt });
+    this.onAccepted?.();
     return set;
   }
 

@@ -190,16 +190,27 @@ export class StaleWhileRevalidate {
     const limit = { clock, delay: this.settings.deadline, parent: closing.signal, reason: () => backoff.toError() };
     const next = withDeadline(limit, async (signal) => {
       await this.endOfPause(signal).finally(() => (this.pause = undefined));
-      return this.current() ?? this.load(trigger, false);
+      return this.servable ? this.getOrLoad(trigger, false) : this.load(trigger, false);
     });
     this.pause = { next, closing };
     return next;
   }
 
-  /** Timers may run out a little early, and a requested attempt may have failed meanwhile. */
+  /**
+   * When the next attempt may start, or a set has come without one: what a store answers late, or a
+   * requested attempt brings. Timers may run out a little early, and such an attempt may fail.
+   */
   private async endOfPause(signal: AbortSignal): Promise<void> {
-    const { backoff, clock } = this.parts;
-    while (backoff.timeLeftIfNeeded > 0) await wait(clock, backoff.timeLeftIfNeeded, signal);
+    const { backoff, clock, currentSet } = this.parts;
+    const arrival = new AbortController();
+    currentSet.onAccepted = () => arrival.abort();
+    const either = AbortSignal.any([signal, arrival.signal]);
+    try {
+      while (backoff.timeLeftIfNeeded > 0 && !arrival.signal.aborted)
+        await wait(clock, backoff.timeLeftIfNeeded, either).catch(() => signal.throwIfAborted());
+    } finally {
+      currentSet.onAccepted = undefined;
+    }
   }
 
   private reportBackoff(trigger: RefreshCause, timeLeft = this.parts.backoff.timeLeft): void {

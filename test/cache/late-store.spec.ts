@@ -56,6 +56,19 @@ describe('What the store answers when no caller waits for it any more', () => {
     expect(restarted.source.loads).toBe(1);
   });
 
+  it('serves those who wait for the next attempt, at once', async () => {
+    restarted.source.fails();
+    const first = watch(restarted.cache.get());
+    await clock.pass('250ms');
+    expect(first.error).toMatchObject({ code: 'jwks_unavailable' });
+    const next = watch(restarted.cache.get());
+    await settle();
+    await late.answers();
+    expect(next.value?.get('a')).toBeDefined();
+    expect(restarted.source.loads).toBe(1);
+    expect(clock.pending).toBe(0);
+  });
+
   it('serves those who wait for a source that does not answer, when it has failed', async () => {
     restarted.source.hangs();
     const first = watch(restarted.cache.get());
