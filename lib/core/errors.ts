@@ -6,7 +6,7 @@ import type {
   StepUpRequiredError,
 } from './sender-errors.js';
 
-export { isBranded, JwksError, TokenError } from './base-errors.js';
+export { JwksError, TokenError } from './base-errors.js';
 
 /**
  * What a fault of a key source means to the layers around it, said once, where the fault is thrown.
