@@ -64,6 +64,7 @@ function readBoundTokens(options: OptionReader): boolean {
 function resolveDpop(parent: OptionReader): DpopSettings | undefined {
   const given = parent.get('dpop');
   if (given === undefined || given === false) return undefined;
+  if (given !== true && typeof given !== 'object') throw parent.invalid('dpop', 'true, false or an object of options');
   const options = given === true ? parent.child('dpop', {}, DPOP_NAMES) : parent.section('dpop', DPOP_NAMES);
   return {
     required: options.boolean('required', DEFAULTS.dpop.required),
@@ -78,10 +79,15 @@ function resolveDpop(parent: OptionReader): DpopSettings | undefined {
 function readPublicUrl(options: OptionReader): string | undefined {
   const value = options.get('publicUrl');
   if (value === undefined) return undefined;
-  const isPlain = typeof value === 'string' && !/[?#]/.test(value);
+  // With one of these it may hold a password, which no message shows.
+  const isPlain = typeof value === 'string' && !/[?#@]/.test(value);
   const url = isPlain ? normalizeUrl(value) : undefined;
   if (url === undefined)
-    throw options.invalid('publicUrl', 'an http or https URL without credentials, query and fragment', true);
+    throw options.invalid(
+      'publicUrl',
+      "an http or https URL without credentials, query and fragment, such as 'https://api.example.com'",
+      !isPlain,
+    );
   return url.replace(/\/+$/, '');
 }
 
@@ -110,7 +116,11 @@ function readNonces(parent: OptionReader): DpopNonces | undefined {
   const secrets: unknown[] = Array.isArray(value) ? Array.from(value) : [value];
   const isSecret = (secret: unknown) => typeof secret === 'string' && secret.length >= MIN_SECRET_LENGTH;
   if (secrets.length === 0 || !secrets.every(isSecret))
-    throw options.invalid('secret', `text of at least ${MIN_SECRET_LENGTH} characters, or a list of such`, true);
+    throw options.invalid(
+      'secret',
+      `text of at least ${MIN_SECRET_LENGTH} characters, or a list of such ("openssl rand -base64 32" makes one)`,
+      true,
+    );
   const lifetime = durationWithin(options, 'lifetime', DEFAULTS.dpop.nonce.lifetime, NONCE_LIFETIME);
   return new DpopNonces(secrets as string[], lifetime);
 }
@@ -121,7 +131,7 @@ function durationWithin(
   fallback: string,
   { least, most }: { readonly least: number; readonly most: number },
 ): number {
-  const value = options.duration(name, parseDuration(fallback));
+  const value = options.duration(name, parseDuration(fallback), { secondsBelow: least });
   if (value >= least && value <= most) return value;
   throw options.invalid(name, `a duration from ${least / 1000} s to ${most / 1000} s`);
 }
@@ -131,6 +141,11 @@ function resolveMtls(parent: OptionReader): CertificateSource | undefined {
   const options = parent.section('mtls', ['certificate', 'trustedProxies'] satisfies (keyof JwksMtlsOptions)[]);
   const proxies = options.list('trustedProxies', isPeerEntry, 'a list of IP addresses and networks such as 10.0.0.0/8');
   const certificate = options.get('certificate');
+  if (proxies && (certificate === 'socket' || typeof certificate === 'function'))
+    throw options.fault(
+      'trustedProxies',
+      `is for certificates in a header, and "${options.nameOf('certificate')}" takes them from ${certificate === 'socket' ? "the connection ('socket')" : 'a function, which has to look at the peer itself'}: leave one of them out`,
+    );
   if (certificate === 'socket') return { kind: 'socket' };
   const find =
     typeof certificate === 'function'
