@@ -73,6 +73,22 @@ class OrdersController {
   }
 }
 
+/** Has no route for bound tokens alone, which needs an option. */
+@Controller('orders')
+class PlainController {
+  @Get()
+  @Authenticated()
+  list() {
+    return {};
+  }
+
+  @Get('optional')
+  @Authenticated({ optional: true })
+  optional() {
+    return {};
+  }
+}
+
 const PUBLIC = 'https://api.example.com/shop';
 const NONCE = { secret: 'a secret of at least 32 characters' };
 
@@ -376,7 +392,8 @@ describe('options', () => {
   });
 
   it('P15: none: the scheme DPoP is not taken, and a bound token is rejected', async () => {
-    await using api = await start(makeAdapter, {});
+    const imports = [JwksModule.forRoot(issuer.options())];
+    await using api = await Api.start(makeAdapter, { imports, controllers: [PlainController] });
     expect((await send(api, '/orders')).body).toMatchObject({ code: 'token_missing' });
     expect((await send(api, '/orders', { scheme: 'Bearer' })).body).toMatchObject({ code: 'claim_invalid' });
     expect((await send(api, '/orders/optional')).status).toBe(401);
