@@ -1,4 +1,6 @@
 import { JwksError, TokenError } from './base-errors.js';
+import type { Diagnosis } from './diagnosis.js';
+import { safeText } from './events.js';
 import { parseDuration, type Duration } from './clock.js';
 import { stepUpFault } from './step-up-fault.js';
 
@@ -97,4 +99,14 @@ export class SenderConstraintUnavailableError extends JwksError {
   override readonly name = 'SenderConstraintUnavailableError';
   override readonly code = 'sender_constraint_unavailable';
   readonly retryAfter = 1_000;
+
+  /** @internal */
+  get diagnosis(): Diagnosis {
+    // An error of several addresses has a code and no message.
+    const { message = '', code = '' } = (this.cause ?? {}) as { readonly message?: unknown; readonly code?: unknown };
+    const why = safeText(String(message || code));
+    return { reason: why ? `${this.message}: ${why}` : this.message, hint: OUTAGE_HINT, misconfiguration: true };
+  }
 }
+
+const OUTAGE_HINT = 'requests with bound tokens get 503 until this is mended';

@@ -1,6 +1,6 @@
 import { Controller, Get, Param, Post, UseGuards } from '@nestjs/common';
 import { AuthGuard } from '@nestjs/passport';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   Authenticated,
   Claims,
@@ -347,6 +347,22 @@ describe('options', () => {
       expect.objectContaining({ code: 'sender_constraint_unavailable' }),
     ]);
     expect((await api.call('/orders', { token: bearer })).status).toBe(200);
+  });
+
+  it('P11: a replay store that fails is reported with its reason, as what operators must mend', async () => {
+    const down = Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' });
+    const replay = vi.fn<ReplayStore['add']>().mockRejectedValueOnce(new Error('The client is closed'));
+    await using api = await start(makeAdapter, {
+      dpop: { publicUrl: PUBLIC, replay: { add: replay.mockRejectedValue(down) } },
+    });
+    const rejected: JwksEvent[] = [];
+    api.app.get(JwksService).events$.subscribe((event) => event.type === 'token.rejected' && rejected.push(event));
+    for (let sent = 0; sent < 2; sent++) await send(api, '/orders');
+    const message = 'The replay store for DPoP proofs failed';
+    expect(rejected).toMatchObject([
+      { reason: expect.stringContaining(`${message}: The client is closed`) as string, misconfiguration: true },
+      { reason: expect.stringContaining(`${message}: ECONNREFUSED`) as string, misconfiguration: true },
+    ]);
   });
 
   it('P11: a replay store that hangs is 503 after a second', async () => {
