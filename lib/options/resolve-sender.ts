@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import { parseDuration } from '../core/clock.js';
 import { CERTIFICATE_FORMATS, type CertificateFormat } from '../proof/certificate-headers.js';
 import type { CertificateSource } from '../proof/client-certificate.js';
@@ -34,7 +35,7 @@ const DPOP_NAMES = [
 ] satisfies (keyof JwksDpopOptions)[];
 
 /** Reads `dpop`, `mtls` and `boundTokens`. @internal */
-export function resolveSender(options: OptionReader): ResolvedSender {
+export function resolveSender(options: OptionReader, isClusterWorker = cluster.isWorker): ResolvedSender {
   const dpop = resolveDpop(options);
   const isVerifiedByGateway = readBoundTokens(options);
   if (isVerifiedByGateway && dpop?.required)
@@ -46,14 +47,35 @@ export function resolveSender(options: OptionReader): ResolvedSender {
     dpop,
     mtls: resolveMtls(options),
     isVerifiedByGateway,
-    senderWarnings: [...(isVerifiedByGateway ? [GATEWAY] : []), ...(dpop && !dpop.replay ? [NO_REPLAY_STORE] : [])],
+    senderWarnings: [
+      isVerifiedByGateway && GATEWAY,
+      dpop && !dpop.replay && NO_REPLAY_STORE,
+      dpop &&
+        hasDefaultReplayStore(options) &&
+        (isClusterWorker ? CLUSTER : isStoreGiven(options) && SEVERAL_PROCESSES),
+    ].filter((warning) => typeof warning === 'string'),
   };
+}
+
+function hasDefaultReplayStore(options: OptionReader): boolean {
+  const dpop = options.get('dpop');
+  return dpop === true || options.section('dpop', DPOP_NAMES).get('replay') === undefined;
+}
+
+function isStoreGiven(options: OptionReader): boolean {
+  const { store } = (options.get('cache') ?? {}) as { readonly store?: unknown };
+  return store !== undefined && store !== false;
 }
 
 const GATEWAY =
   'Tokens that are bound to their sender are accepted as bearer tokens (boundTokens: "verified-by-gateway"): only a gateway that checks their proofs may reach this application';
 const NO_REPLAY_STORE =
   'A DPoP proof can be used more than once (dpop.replay: false): a captured request can be repeated while its proof is recent';
+
+const CLUSTER =
+  'Each worker of this cluster remembers DPoP proofs on its own, so that one can be used once in each: set "dpop.replay" to redisReplayStore(client)';
+const SEVERAL_PROCESSES =
+  'Option "cache.store" is for several processes, and each remembers DPoP proofs on its own, so that one can be used once in each: set "dpop.replay" to redisReplayStore(client), or to memoryReplayStore() if there is one process';
 
 function readBoundTokens(options: OptionReader): boolean {
   const value = options.get('boundTokens') ?? DEFAULTS.boundTokens;

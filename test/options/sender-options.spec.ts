@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { JwksConfigurationError } from '../../lib/core/errors.js';
 import { memoryReplayStore } from '../../lib/proof/replay-store.js';
+import { OptionReader } from '../../lib/options/option-reader.js';
+import { resolveSender } from '../../lib/options/resolve-sender.js';
 import { resolveClientOptions, resolveModuleOptions } from '../../lib/options/resolve-options.js';
 
 const good = { issuer: 'https://id.example.com/', audience: 'orders-api' };
@@ -42,6 +44,18 @@ describe('dpop, mtls and boundTokens', () => {
   it('warn of what gives protection away', () => {
     expect(resolve({ dpop: { replay: false } }).warnings).toEqual([expect.stringContaining('more than once')]);
     expect(resolve({ boundTokens: 'verified-by-gateway' }).warnings).toEqual([expect.stringContaining('gateway')]);
+  });
+
+  it('warn of several processes that do not share a replay store', () => {
+    const warningsOf = (options: object, isWorker = false) =>
+      resolveSender(OptionReader.read(options, '', ['dpop', 'cache']), isWorker).senderWarnings;
+    const cache = { store: { get: () => undefined, set: () => undefined } };
+    const shared = expect.stringContaining('redisReplayStore(client)') as string;
+    expect(warningsOf({ dpop: true }, true)).toEqual([shared]);
+    expect(warningsOf({ dpop: {}, cache })).toEqual([shared]);
+    expect(warningsOf({ dpop: {}, cache: { store: false } })).toEqual([]);
+    expect(warningsOf({ dpop: { replay: memoryReplayStore() }, cache }, true)).toEqual([]);
+    expect(warningsOf({ cache }, true)).toEqual([]);
   });
 
   it('take each source of certificates', () => {
