@@ -22,7 +22,7 @@ export interface ProofChanges {
   readonly claims?: Record<string, unknown>;
 }
 
-export const athOf = (token: string): string => createHash('sha256').update(token).digest('base64url');
+const athOf = (token: string): string => createHash('sha256').update(token).digest('base64url');
 
 /** A good proof, but for the changes. */
 export function proofOf(signer: ProofSigner, { header, claims }: ProofChanges = {}): Promise<string> {
