@@ -28,7 +28,7 @@ const FAULTS = {
   ),
   urlProtocol: wrongClient(
     'The DPoP proof is for another URL than that of the request: one is http, the other https',
-    'set "dpop.publicUrl" to the URL that clients use: TLS ends in front of the application',
+    'set "dpop.publicUrl" to the URL that clients use, with the http or https that they use',
   ),
   urlHost: wrongClient(
     'The DPoP proof is for another URL than that of the request: host or port differ',
