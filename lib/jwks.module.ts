@@ -13,6 +13,7 @@ import { JwksAuthGuard } from './auth/jwks-auth.guard.js';
 import { JwksStrategy } from './auth/passport/jwks.strategy.js';
 import { describeRoutes } from './auth/open-api.js';
 import { JwksModuleChecks } from './auth/module-checks.js';
+import { assertBoundTokensAreTaken } from './auth/sender-coverage.js';
 import { StepUpFilter } from './auth/step-up.filter.js';
 import { JwksRuntime } from './client/jwks-runtime.js';
 import { JwksConfigurationError } from './core/errors.js';
@@ -97,11 +98,14 @@ export class JwksModule extends ConfigurableModuleClass implements OnModuleInit,
   /**
    * Checks that Nest asks for every rule, and loads the sets as `prefetch` says.
    *
-   * @throws JwksConfigurationError for a rule on a method that Nest does not guard.
+   * @throws JwksConfigurationError for a rule on a method that Nest does not guard, or that no request can fulfil.
    */
   async onModuleInit(): Promise<void> {
     const { modules, config, adapterHost } = this;
     assertRulesAreGuarded({ modules, config, adapterHost, allowed: this.runtime.settings.allowUnguarded });
+    // Of several, each has routes of its own.
+    const isOnlyOne = [...modules.values()].filter(({ providers }) => providers.has(JwksRuntime)).length === 1;
+    if (isOnlyOne) assertBoundTokensAreTaken(modules, this.runtime.settings.sender);
     this.endMetrics = await this.exportMetrics();
     this.endLogs = logEvents(this.runtime.events, this.runtime.clock, this.logger);
     const { prefetch, warnings } = this.runtime.settings;

@@ -110,7 +110,8 @@ function hasFieldGuards(modules: ModulesContainer): boolean {
   return false;
 }
 
-function* typesIn(modules: ModulesContainer): Iterable<{ types: Set<Method>; isController: boolean }> {
+/** The classes of all modules. @internal */
+export function* typesIn(modules: ModulesContainer): Iterable<{ types: Set<Method>; isController: boolean }> {
   for (const { providers, controllers } of modules.values()) {
     yield { types: classesOf(controllers.values()), isController: true };
     yield { types: classesOf(providers.values()), isController: false };

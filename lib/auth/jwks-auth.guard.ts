@@ -237,7 +237,7 @@ export class JwksAuthGuard implements CanActivate {
   ): MaybePromise<true> {
     let authorization: MaybePromise<void>;
     try {
-      if (options.senderConstrained) assertSenderConstrained(authentication.token);
+      if (options.senderConstrained) assertSenderConstrained(authentication.token, this.jwks.settings.sender);
       authorization = this.authorize(authentication, options, context);
     } catch (error) {
       throw this.reported(error, authentication);

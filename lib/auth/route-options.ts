@@ -1,6 +1,6 @@
-import { parseDuration } from '../core/clock.js';
 import { JwksConfigurationError } from '../core/errors.js';
 import type { StepUpRequirement } from '../core/sender-errors.js';
+import { stepUpFault } from '../core/step-up-fault.js';
 import { freezeOptions, type FrozenOptions } from '../options/frozen-options.js';
 import { CLAIM_RULES, freezeClaimRules, isClaimRules, type ClaimRules } from '../tokens/claim-rules.js';
 
@@ -151,17 +151,6 @@ function scopeFault(value: unknown): string | undefined {
 
 function claimsFault(value: unknown): string | undefined {
   return isClaimRules(value) ? undefined : `takes ${CLAIM_RULES}`;
-}
-
-function stepUpFault(value: unknown): string | undefined {
-  const takes = 'takes { acrValues, maxAge }, at least one of them: a list of texts without spaces, and a duration';
-  if (!isRecord(value)) return takes;
-  const { acrValues, maxAge, ...others } = value;
-  const isAcrValid = !Object.hasOwn(value, 'acrValues') || scopeFault(acrValues) === undefined;
-  // In whole seconds, as clients get it (RFC 9470 section 3).
-  const isAgeValid = !Object.hasOwn(value, 'maxAge') || parseDuration(maxAge) >= 1_000;
-  const hasRule = Object.hasOwn(value, 'acrValues') || Object.hasOwn(value, 'maxAge');
-  return hasRule && isAcrValid && isAgeValid && Object.keys(others).length === 0 ? undefined : takes;
 }
 
 function freezeStepUp({ acrValues, maxAge }: StepUpRequirement): StepUpRequirement {

@@ -6,6 +6,7 @@ import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
 import { claimAt } from '../tokens/claim-path.js';
 import { checkClaims } from '../tokens/claim-rules.js';
 import { bindingFault } from '../proof/confirmation.js';
+import type { SenderSettings } from '../proof/sender-constraint.js';
 import type { VerifiedToken } from '../tokens/verified-token.js';
 import type { ScopesFrom } from './verification.js';
 import type { AuthenticatedOptions } from './route-options.js';
@@ -45,13 +46,19 @@ function assertStepUp(claims: Readonly<JWTPayload>, required: StepUpRequirement,
 }
 
 /** For a route that takes bound tokens alone. @internal */
-export function assertSenderConstrained({ senderConstrained }: VerifiedToken): void {
-  if (senderConstrained === undefined)
-    throw bindingFault(
-      'The access token is not bound to its sender ("cnf"), as this route asks for',
-      'have the client request a bound token, by DPoP or with a client certificate',
-    );
+export function assertSenderConstrained(
+  { senderConstrained }: VerifiedToken,
+  sender: SenderSettings | undefined,
+): void {
+  if (senderConstrained !== undefined) return;
+  const isTaken = sender?.dpop ?? sender?.mtls ?? sender?.isVerifiedByGateway;
+  throw bindingFault(
+    'The access token is not bound to its sender ("cnf"), as this route asks for',
+    isTaken ? 'have the client request a bound token, by DPoP or with a client certificate' : SET_AN_OPTION,
+  );
 }
+
+const SET_AN_OPTION = 'bound tokens are not accepted here: set the option "dpop" or "mtls"';
 
 /**
  * The scopes of a token, by default: `scope` (RFC 9068 section 2.2.3; a list is taken too), `scp`

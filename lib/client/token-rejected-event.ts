@@ -1,4 +1,6 @@
 import { TokenError, type AnyJwksError } from '../core/errors.js';
+import type { Diagnosis } from '../core/diagnosis.js';
+import { SenderConstraintUnavailableError } from '../core/sender-errors.js';
 import { safeText, type JwksEvent } from '../core/events.js';
 import type { VerifiedToken } from '../tokens/verified-token.js';
 
@@ -34,15 +36,21 @@ export class TokenRejectedEvent {
 
   get reason(): string {
     const { error, context } = this;
-    return (error instanceof TokenError ? error.reason : error.message) + describe(context.jwt);
+    return (this.diagnosis?.reason ?? error.message) + describe(context.jwt);
   }
 
   get hint(): string | undefined {
-    return this.error instanceof TokenError ? this.error.hint : undefined;
+    return this.diagnosis?.hint;
   }
 
   get misconfiguration(): boolean {
-    return this.error instanceof TokenError && this.error.diagnosis?.misconfiguration === true;
+    return this.diagnosis?.misconfiguration === true;
+  }
+
+  private get diagnosis(): Diagnosis | undefined {
+    const { error } = this;
+    const isExplained = error instanceof TokenError || error instanceof SenderConstraintUnavailableError;
+    return isExplained ? error.diagnosis : undefined;
   }
 
   toPlain(): Rejected {

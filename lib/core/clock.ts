@@ -43,6 +43,19 @@ export function parseDuration(value: unknown): number {
 }
 
 /**
+ * What is wrong with a number without a unit, or the text of one as environment variables have it,
+ * that is less than `below` milliseconds: it is likely to be in seconds, as tokens and other
+ * libraries have it.
+ *
+ * @internal
+ */
+export function missingUnit(value: unknown, below: number): string | undefined {
+  const milliseconds = parseDuration(value);
+  if (!(milliseconds > 0 && milliseconds < below) || !/^[\d.]+$/.test(String(value))) return undefined;
+  return `takes milliseconds: ${milliseconds} is ${milliseconds} ms; say '${milliseconds}s', or '${milliseconds}ms' if that is meant`;
+}
+
+/**
  * Resolves after `delay` milliseconds; rejects with the signal's reason when it aborts first.
  *
  * @internal

@@ -85,7 +85,7 @@ export type JwksEvent =
       readonly hint?: string | undefined;
       /**
        * True where it is not the token but the configuration, here or at the provider, that is
-       * wrong.
+       * wrong, or a store that fails.
        */
       readonly misconfiguration?: boolean;
     });

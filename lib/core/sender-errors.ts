@@ -1,5 +1,8 @@
 import { JwksError, TokenError } from './base-errors.js';
+import type { Diagnosis } from './diagnosis.js';
+import { safeText } from './events.js';
 import { parseDuration, type Duration } from './clock.js';
+import { stepUpFault } from './step-up-fault.js';
 
 /** What is wrong with a DPoP proof, with what to do about it. @internal */
 export interface DpopFault {
@@ -53,7 +56,7 @@ const NONCE_HINT = 'usual for the first request of a client: it repeats the requ
 export interface StepUpRequirement {
   /** Acceptable values of `acr`, the preferred one first. */
   readonly acrValues?: readonly string[];
-  /** How long ago the login (`auth_time`) may be. Milliseconds or `'5m'`. */
+  /** How long ago the login (`auth_time`) may be, such as `'5m'`; a number is in milliseconds, and from 60,000. */
   readonly maxAge?: Duration;
 }
 
@@ -72,7 +75,11 @@ export class StepUpRequiredError extends TokenError {
   /** In seconds. */
   readonly maxAge: number | undefined;
 
-  constructor({ acrValues = [], maxAge }: StepUpRequirement, options?: { cause?: unknown }) {
+  /** @throws TypeError for what no login can fulfil: clients would send the user there forever. */
+  constructor(required: StepUpRequirement, options?: { cause?: unknown }) {
+    const fault = stepUpFault(required);
+    if (fault) throw new TypeError(`StepUpRequiredError ${fault}`);
+    const { acrValues = [], maxAge } = required;
     super('The access token was issued after a login that is too old or too weak', options);
     this.acrValues = Object.freeze([...acrValues]);
     this.maxAge = maxAge === undefined ? undefined : Math.floor(parseDuration(maxAge) / 1000);
@@ -92,4 +99,14 @@ export class SenderConstraintUnavailableError extends JwksError {
   override readonly name = 'SenderConstraintUnavailableError';
   override readonly code = 'sender_constraint_unavailable';
   readonly retryAfter = 1_000;
+
+  /** @internal */
+  get diagnosis(): Diagnosis {
+    // An error of several addresses has a code and no message.
+    const { message = '', code = '' } = (this.cause ?? {}) as { readonly message?: unknown; readonly code?: unknown };
+    const why = safeText(String(message || code));
+    return { reason: why ? `${this.message}: ${why}` : this.message, hint: OUTAGE_HINT, misconfiguration: true };
+  }
 }
+
+const OUTAGE_HINT = 'requests with bound tokens get 503 until this is mended';

@@ -9,7 +9,7 @@ import { safeText } from '../core/events.js';
 export function describe(value: unknown, secret = false): string {
   if (typeof value === 'string') {
     if (value === '') return 'an empty string';
-    return secret ? 'this text' : `"${safeText(value)}"`;
+    return secret ? `this text of ${value.length} characters` : `"${safeText(value)}"`;
   }
   if (value === null || value === undefined || typeof value === 'boolean') return String(value);
   if (typeof value === 'number' || typeof value === 'bigint') return secret ? 'a number' : String(value);

@@ -1,4 +1,4 @@
-import { parseDuration } from '../core/clock.js';
+import { missingUnit, parseDuration } from '../core/clock.js';
 import { JwksConfigurationError } from '../core/errors.js';
 import { describe } from './describe.js';
 import { suggest } from './suggest.js';
@@ -108,21 +108,18 @@ export class OptionReader {
   }
 
   /**
-   * In milliseconds. `inSeconds`: other libraries take seconds for the option of that name, so that a
-   * small number is one of those.
+   * In milliseconds. `secondsBelow`: other libraries take seconds for the option of that name, so that a
+   * smaller number without a unit is one of those.
    */
   duration<T>(
     name: string,
     fallback: T,
-    limits: { orZero?: boolean; timer?: boolean; inSeconds?: boolean } = {},
+    limits: { orZero?: boolean; timer?: boolean; secondsBelow?: number } = {},
   ): number | T {
     const value = this.get(name);
     if (value === undefined) return fallback;
-    if (limits.inSeconds && typeof value === 'number' && value > 0 && value < 1_000)
-      throw this.fault(
-        name,
-        `takes milliseconds: ${value} is ${value} ms; say '${value}s', or '${value}ms' if that is meant`,
-      );
+    const unitFault = missingUnit(value, limits.secondsBelow ?? 0);
+    if (unitFault) throw this.fault(name, unitFault);
     const milliseconds = parseDuration(value);
     const most = limits.timer ? LONGEST_TIMER : Number.MAX_SAFE_INTEGER;
     if (milliseconds > 0 && milliseconds <= most) return milliseconds;

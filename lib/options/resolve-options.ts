@@ -139,7 +139,7 @@ function resolveKeeping(options: OptionReader, kind: IssuersKind): ResolvedKeepi
   return {
     isDynamic,
     maxIssuers: options.integer('maxIssuers', DEFAULTS.maxIssuers, 1, 1_000_000),
-    issuersTtl: options.duration('issuersTtl', parseDuration(DEFAULTS.issuersTtl), { inSeconds: true }),
+    issuersTtl: options.duration('issuersTtl', parseDuration(DEFAULTS.issuersTtl), { secondsBelow: 1_000 }),
     cache: resolveCache(options, isDynamic),
     refetchLimit: resolveRefetchLimit(options),
     http: resolveHttp(options, kind),

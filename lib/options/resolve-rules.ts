@@ -86,10 +86,10 @@ export function resolveRules(options: OptionReader, defaults: ResolvedRules): Re
     tokenType: options.off('tokenType')
       ? undefined
       : options.text('tokenType', defaults.tokenType, /^[!-~]+$/, "a media type such as 'at+jwt', or false"),
-    clockTolerance: options.duration('clockTolerance', defaults.clockTolerance, { orZero: true, inSeconds: true }),
+    clockTolerance: options.duration('clockTolerance', defaults.clockTolerance, { orZero: true, secondsBelow: 1_000 }),
     maxTokenAge: options.off('maxTokenAge')
       ? undefined
-      : options.duration('maxTokenAge', defaults.maxTokenAge, { inSeconds: true }),
+      : options.duration('maxTokenAge', defaults.maxTokenAge, { secondsBelow: 1_000 }),
     requiredClaims: options.list('requiredClaims', isName, 'a list of claim names') ?? defaults.requiredClaims,
     allowNumericSubject: options.boolean('allowNumericSubject', defaults.allowNumericSubject),
   };

@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import { parseDuration } from '../core/clock.js';
 import { CERTIFICATE_FORMATS, type CertificateFormat } from '../proof/certificate-headers.js';
 import type { CertificateSource } from '../proof/client-certificate.js';
@@ -34,7 +35,7 @@ const DPOP_NAMES = [
 ] satisfies (keyof JwksDpopOptions)[];
 
 /** Reads `dpop`, `mtls` and `boundTokens`. @internal */
-export function resolveSender(options: OptionReader): ResolvedSender {
+export function resolveSender(options: OptionReader, isClusterWorker = cluster.isWorker): ResolvedSender {
   const dpop = resolveDpop(options);
   const isVerifiedByGateway = readBoundTokens(options);
   if (isVerifiedByGateway && dpop?.required)
@@ -46,14 +47,35 @@ export function resolveSender(options: OptionReader): ResolvedSender {
     dpop,
     mtls: resolveMtls(options),
     isVerifiedByGateway,
-    senderWarnings: [...(isVerifiedByGateway ? [GATEWAY] : []), ...(dpop && !dpop.replay ? [NO_REPLAY_STORE] : [])],
+    senderWarnings: [
+      isVerifiedByGateway && GATEWAY,
+      dpop && !dpop.replay && NO_REPLAY_STORE,
+      dpop &&
+        hasDefaultReplayStore(options) &&
+        (isClusterWorker ? CLUSTER : isStoreGiven(options) && SEVERAL_PROCESSES),
+    ].filter((warning) => typeof warning === 'string'),
   };
+}
+
+function hasDefaultReplayStore(options: OptionReader): boolean {
+  const dpop = options.get('dpop');
+  return dpop === true || options.section('dpop', DPOP_NAMES).get('replay') === undefined;
+}
+
+function isStoreGiven(options: OptionReader): boolean {
+  const { store } = (options.get('cache') ?? {}) as { readonly store?: unknown };
+  return store !== undefined && store !== false;
 }
 
 const GATEWAY =
   'Tokens that are bound to their sender are accepted as bearer tokens (boundTokens: "verified-by-gateway"): only a gateway that checks their proofs may reach this application';
 const NO_REPLAY_STORE =
   'A DPoP proof can be used more than once (dpop.replay: false): a captured request can be repeated while its proof is recent';
+
+const CLUSTER =
+  'Each worker of this cluster remembers DPoP proofs on its own, so that one can be used once in each: set "dpop.replay" to redisReplayStore(client)';
+const SEVERAL_PROCESSES =
+  'Option "cache.store" is for several processes, and each remembers DPoP proofs on its own, so that one can be used once in each: set "dpop.replay" to redisReplayStore(client), or to memoryReplayStore() if there is one process';
 
 function readBoundTokens(options: OptionReader): boolean {
   const value = options.get('boundTokens') ?? DEFAULTS.boundTokens;
@@ -64,6 +86,7 @@ function readBoundTokens(options: OptionReader): boolean {
 function resolveDpop(parent: OptionReader): DpopSettings | undefined {
   const given = parent.get('dpop');
   if (given === undefined || given === false) return undefined;
+  if (given !== true && typeof given !== 'object') throw parent.invalid('dpop', 'true, false or an object of options');
   const options = given === true ? parent.child('dpop', {}, DPOP_NAMES) : parent.section('dpop', DPOP_NAMES);
   return {
     required: options.boolean('required', DEFAULTS.dpop.required),
@@ -78,10 +101,15 @@ function resolveDpop(parent: OptionReader): DpopSettings | undefined {
 function readPublicUrl(options: OptionReader): string | undefined {
   const value = options.get('publicUrl');
   if (value === undefined) return undefined;
-  const isPlain = typeof value === 'string' && !/[?#]/.test(value);
+  // With one of these it may hold a password, which no message shows.
+  const isPlain = typeof value === 'string' && !/[?#@]/.test(value);
   const url = isPlain ? normalizeUrl(value) : undefined;
   if (url === undefined)
-    throw options.invalid('publicUrl', 'an http or https URL without credentials, query and fragment', true);
+    throw options.invalid(
+      'publicUrl',
+      "an http or https URL without credentials, query and fragment, such as 'https://api.example.com'",
+      !isPlain,
+    );
   return url.replace(/\/+$/, '');
 }
 
@@ -110,7 +138,11 @@ function readNonces(parent: OptionReader): DpopNonces | undefined {
   const secrets: unknown[] = Array.isArray(value) ? Array.from(value) : [value];
   const isSecret = (secret: unknown) => typeof secret === 'string' && secret.length >= MIN_SECRET_LENGTH;
   if (secrets.length === 0 || !secrets.every(isSecret))
-    throw options.invalid('secret', `text of at least ${MIN_SECRET_LENGTH} characters, or a list of such`, true);
+    throw options.invalid(
+      'secret',
+      `text of at least ${MIN_SECRET_LENGTH} characters, or a list of such ("openssl rand -base64 32" makes one)`,
+      true,
+    );
   const lifetime = durationWithin(options, 'lifetime', DEFAULTS.dpop.nonce.lifetime, NONCE_LIFETIME);
   return new DpopNonces(secrets as string[], lifetime);
 }
@@ -121,7 +153,7 @@ function durationWithin(
   fallback: string,
   { least, most }: { readonly least: number; readonly most: number },
 ): number {
-  const value = options.duration(name, parseDuration(fallback));
+  const value = options.duration(name, parseDuration(fallback), { secondsBelow: least });
   if (value >= least && value <= most) return value;
   throw options.invalid(name, `a duration from ${least / 1000} s to ${most / 1000} s`);
 }
@@ -131,6 +163,11 @@ function resolveMtls(parent: OptionReader): CertificateSource | undefined {
   const options = parent.section('mtls', ['certificate', 'trustedProxies'] satisfies (keyof JwksMtlsOptions)[]);
   const proxies = options.list('trustedProxies', isPeerEntry, 'a list of IP addresses and networks such as 10.0.0.0/8');
   const certificate = options.get('certificate');
+  if (proxies && (certificate === 'socket' || typeof certificate === 'function'))
+    throw options.fault(
+      'trustedProxies',
+      `is for certificates in a header, and "${options.nameOf('certificate')}" takes them from ${certificate === 'socket' ? "the connection ('socket')" : 'a function, which has to look at the peer itself'}: leave one of them out`,
+    );
   if (certificate === 'socket') return { kind: 'socket' };
   const find =
     typeof certificate === 'function'

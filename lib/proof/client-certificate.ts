@@ -34,11 +34,30 @@ export function clientThumbprint(
     case 'socket':
       return socketThumbprint(proof.socket);
     case 'header':
-      if (!source.proxies.has((proof.socket as { remoteAddress?: unknown } | undefined)?.remoteAddress))
-        return undefined;
+      if (!isFromProxy(source, proof)) return undefined;
       return thumbprintFromHeaders(source.format, (name) => proof.header(name), source.name);
     default:
       return foundThumbprint(source.find, proof, clock);
+  }
+}
+
+function isFromProxy({ proxies }: Extract<CertificateSource, { kind: 'header' }>, { socket }: SenderProof): boolean {
+  return proxies.has((socket as { readonly remoteAddress?: unknown } | undefined)?.remoteAddress);
+}
+
+/** What to do about a request that came without a certificate. @internal */
+export function missingCertificateHint(source: CertificateSource, proof: SenderProof): string {
+  switch (source.kind) {
+    case 'socket':
+      return (proof.socket as TlsSocketLike | undefined)?.getPeerX509Certificate
+        ? 'have the client use its certificate; TLS asks for it with requestCert: true alone'
+        : 'the connection is no TLS: where a proxy ends TLS, "mtls.certificate" names its header';
+    case 'header':
+      return isFromProxy(source, proof)
+        ? 'the proxy has set no header that can be read: have the client use its certificate, and the proxy ask for it'
+        : 'the peer of the connection is not in "mtls.trustedProxies", so that its header does not count';
+    default:
+      return 'the function for the certificate has found none';
   }
 }
 

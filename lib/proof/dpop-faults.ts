@@ -26,6 +26,18 @@ const FAULTS = {
     'The DPoP proof is for another URL than that of the request',
     'behind a proxy, set "dpop.publicUrl" to the URL that clients use',
   ),
+  urlProtocol: wrongClient(
+    'The DPoP proof is for another URL than that of the request: one is http, the other https',
+    'set "dpop.publicUrl" to the URL that clients use, with the http or https that they use',
+  ),
+  urlHost: wrongClient(
+    'The DPoP proof is for another URL than that of the request: host or port differ',
+    'set "dpop.publicUrl" to the URL that clients use',
+  ),
+  urlPath: wrongClient(
+    'The DPoP proof is for another URL than that of the request: the paths differ',
+    'the part of the path that a proxy takes away belongs to "dpop.publicUrl", and what the application gets does not; a slash at the end counts, and upper and lower case',
+  ),
   host: wrongClient(
     'The URL of the request is not known: its host is missing, ambiguous or not valid',
     'set "dpop.publicUrl" to the URL that clients use',

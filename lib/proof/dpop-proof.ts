@@ -69,8 +69,18 @@ export function parseDpopProof(sent: unknown, keys: ProofKeys): DpopProof {
 /** Checks 8, 9 and 12: method, URL and access token. Throws a DpopProofError. @internal */
 export function assertProves({ claims }: DpopProof, { method, url, accessToken }: ProvenRequest): void {
   if (claims.htm !== method) throw dpopFault('method');
-  if (claims.htu !== url && normalizeUrl(claims.htu) !== url) throw dpopFault('url');
+  if (claims.htu !== url) {
+    const proven = normalizeUrl(claims.htu);
+    if (proven !== url) throw dpopFault(proven === undefined ? 'url' : urlFaultOf(proven, url));
+  }
   if (claims.ath !== sha256(accessToken)) throw dpopFault('accessToken');
+}
+
+/** In which part they differ: each has a cause of its own. Without values, which may be personal. */
+function urlFaultOf(proven: string, requested: string): 'urlProtocol' | 'urlHost' | 'urlPath' {
+  const [one = [], other = []] = [proven, requested].map((url) => url.split('/', 3));
+  if (one[2] !== other[2]) return 'urlHost';
+  return one[0] === other[0] ? 'urlPath' : 'urlProtocol';
 }
 
 /** Check 11. Throws a DpopProofError. @internal */

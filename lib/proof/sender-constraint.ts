@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import { andThen, type MaybePromise } from '../core/maybe-promise.js';
 import { bindingFault, confirmationOf, isBound, type Confirmation } from './confirmation.js';
-import { clientThumbprint, type CertificateSource } from './client-certificate.js';
+import { clientThumbprint, missingCertificateHint, type CertificateSource } from './client-certificate.js';
 import { DpopChecker, type DpopSettings } from './dpop-checker.js';
 import type { SenderConstrained, SenderProof, TokenScheme } from './sender-proof.js';
 
@@ -85,7 +85,7 @@ export class SenderConstraint {
     }
     if (!proof) throw bindingFault(HTTP_ONLY, SEND_OVER_HTTP);
     return andThen(clientThumbprint(mtls, proof, this.clock), (thumbprint) => {
-      if (thumbprint === undefined) throw bindingFault(NO_CERTIFICATE, SEND_CERTIFICATE);
+      if (thumbprint === undefined) throw bindingFault(NO_CERTIFICATE, missingCertificateHint(mtls, proof));
       if (thumbprint !== x5t) throw bindingFault(OTHER_CERTIFICATE, SEND_CERTIFICATE);
       return 'mtls' as const;
     });
@@ -103,5 +103,4 @@ const HTTP_ONLY = 'The access token is bound ("cnf"), which only an HTTP request
 const SEND_OVER_HTTP = 'use a bearer token for WebSockets, messages and calls of verify()';
 const NO_CERTIFICATE = 'The access token is bound to a client certificate ("cnf"), and the request came without one';
 const OTHER_CERTIFICATE = 'The access token is bound to another certificate ("cnf") than that of the client';
-const SEND_CERTIFICATE =
-  'a client uses one certificate for the token request and for the API; a header counts only from "mtls.trustedProxies"';
+const SEND_CERTIFICATE = 'a client uses one certificate for the token request and for the API';

@@ -18,6 +18,10 @@ export interface ActingAsOptions {
   scopes?: readonly string[];
   /** What `request.user` is. @default the verified token */
   user?: unknown;
+  /**
+   * How the token is bound to its sender, for routes with `senderConstrained: true`. @default not bound
+   */
+  senderConstrained?: 'dpop' | 'mtls';
   /** As the option of `JwksModule`. @default none: `request.auth` is the verified token */
   attach?: { auth: 'mcp' };
 }
@@ -38,13 +42,15 @@ export interface ActingAsOptions {
  *
  * @publicApi
  */
-export function actingAs(claims: TestClaims, { scopes, user, attach }: ActingAsOptions = {}): CanActivate {
+export function actingAs(claims: TestClaims, options: ActingAsOptions = {}): CanActivate {
+  const { scopes, user, senderConstrained, attach } = options;
   const all: TestClaims = { sub: 'test-user', ...(scopes && { scope: scopes.join(' ') }), ...claims };
   const token: VerifiedToken = Object.freeze({
     claims: deepFreeze(structuredClone(all)),
     header: Object.freeze({ alg: KEY.alg, kid: KEY.kid, typ: 'at+jwt' }),
     issuer: typeof all['iss'] === 'string' ? all['iss'] : undefined,
     key: KEY,
+    ...(senderConstrained && { senderConstrained }),
   });
   const authentication = {
     accessToken: unsecuredToken({ alg: 'none' }, all),

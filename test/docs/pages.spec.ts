@@ -110,12 +110,17 @@ function relative(url: URL): string {
   return url.pathname.slice(ROOT.pathname.length);
 }
 
+const FIRST_ARGUMENTS = new Map<unknown, unknown>([
+  [errors.InsufficientScopeError, ['orders:write']],
+  [senderErrors.StepUpRequiredError, { maxAge: '5m' }],
+]);
+
 /** One of each class that `lib/core` exports and that is not abstract. */
 function concreteErrors(): errors.AnyJwksError[] {
   const made = Object.values({ ...errors, ...senderErrors }).flatMap((exported: unknown) => {
     if (typeof exported !== 'function' || !(exported.prototype instanceof errors.JwksError)) return [];
     const Concrete = exported as new (first: unknown) => errors.AnyJwksError;
-    return [new Concrete(exported === errors.InsufficientScopeError ? ['orders:write'] : 'aud')];
+    return [new Concrete(FIRST_ARGUMENTS.get(exported) ?? 'aud')];
   });
   return made.filter((error) => error.code !== undefined);
 }

@@ -3,7 +3,7 @@ import { Controller, Get, Param, Post, UseGuards } from '@nestjs/common';
 import { AuthGuard } from '@nestjs/passport';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   Authenticated,
   bearerToken,
@@ -75,6 +75,22 @@ class OrdersController {
   @Authenticated({ audience: ['orders-api', 'other'] })
   @UseGuards(AuthGuard('jwks'))
   twice() {
+    return {};
+  }
+}
+
+/** Has no route for bound tokens alone, which needs an option. */
+@Controller('orders')
+class PlainController {
+  @Get()
+  @Authenticated()
+  list() {
+    return {};
+  }
+
+  @Get('optional')
+  @Authenticated({ optional: true })
+  optional() {
     return {};
   }
 }
@@ -425,6 +441,22 @@ describe('options', () => {
     expect((await send(api, '/orders', { dpop })).body).toMatchObject({ code: 'dpop_proof_invalid' });
   });
 
+  it('P11: a replay store that fails is reported with its reason, as what operators must mend', async () => {
+    const down = Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' });
+    const replay = vi.fn<ReplayStore['add']>().mockRejectedValueOnce(new Error('The client is closed'));
+    await using api = await start(makeAdapter, {
+      dpop: { publicUrl: PUBLIC, replay: { add: replay.mockRejectedValue(down) } },
+    });
+    const rejected: JwksEvent[] = [];
+    api.app.get(JwksService).events$.subscribe((event) => event.type === 'token.rejected' && rejected.push(event));
+    for (let sent = 0; sent < 2; sent++) await send(api, '/orders');
+    const message = 'The replay store for DPoP proofs failed';
+    expect(rejected).toMatchObject([
+      { reason: expect.stringContaining(`${message}: The client is closed`) as string, misconfiguration: true },
+      { reason: expect.stringContaining(`${message}: ECONNREFUSED`) as string, misconfiguration: true },
+    ]);
+  });
+
   it('P11: a replay store that hangs is 503 after a second', async () => {
     await using api = await start(makeAdapter, {
       dpop: { publicUrl: PUBLIC, replay: { add: () => new Promise(() => undefined) } },
@@ -468,7 +500,8 @@ describe('options', () => {
   });
 
   it('P15: none: the scheme DPoP is not taken, and a bound token is rejected', async () => {
-    await using api = await start(makeAdapter, {});
+    const imports = [JwksModule.forRoot(issuer.options())];
+    await using api = await Api.start(makeAdapter, { imports, controllers: [PlainController] });
     expect((await send(api, '/orders')).body).toMatchObject({ code: 'token_missing' });
     expect((await send(api, '/orders', { scheme: 'Bearer' })).body).toMatchObject({ code: 'claim_invalid' });
     expect((await send(api, '/orders/optional')).status).toBe(401);

@@ -76,6 +76,19 @@ describe.each(ADAPTERS)('a certificate from a proxy, on %s', (_, makeAdapter) =>
     expect((await api.call('/orders', { token: await bound(), headers })).status).toBe(401);
   });
 
+  it.each<[string, JwksModuleOptions['mtls'], RegExp]>([
+    ['another peer', { certificate: 'nginx', trustedProxies: ['10.0.0.0/8'] }, /peer .* not in "mtls\.trustedProxies"/],
+    ['a proxy that sets no header', { certificate: 'xfcc', trustedProxies }, /has set no header/],
+    ['a connection that is not TLS', { certificate: 'socket' }, /no TLS.* "mtls\.certificate" names its header/],
+    ['a function', { certificate: () => undefined }, /the function .* found none/],
+  ])('is missing, and the event has a hint: %s', async (__, mtls, hint) => {
+    await using api = await start(mtls);
+    const hints: unknown[] = [];
+    api.app.get(JwksService).events$.subscribe((event) => hints.push('hint' in event && event.hint));
+    await api.call('/orders', { token: await bound(), headers: escaped() });
+    expect(hints).toContainEqual(expect.stringMatching(hint));
+  });
+
   it('may be in a header of another name', async () => {
     await using api = await start({ certificate: { header: 'X-Client-Cert', format: 'nginx' }, trustedProxies });
     const token = await bound();
@@ -172,12 +185,15 @@ describe('a certificate from the socket', () => {
         ? module.createNestApplication(new ExpressAdapter(), { logger: false, httpsOptions })
         : module.createNestApplication(new FastifyAdapter({ https: httpsOptions } as never), { logger: false });
     await app.listen(0, '127.0.0.1');
+    const hints: unknown[] = [];
+    app.get(JwksService).events$.subscribe((event) => hints.push('hint' in event && event.hint));
     const { port } = app.getHttpServer().address() as AddressInfo;
     const token = await issuer.sign({ sub: 'alice' }, { certificate: certificates.client.cert });
     const call = (certificate?: Certificate) => callTls(port, { ca, token, certificate });
     expect(await call(certificates.client)).toMatchObject({ status: 200, body: { sub: 'alice', by: 'mtls' } });
     expect(await call(certificates.expired)).toMatchObject({ status: 401 });
     expect(await call()).toMatchObject({ status: 401 });
+    expect(hints.at(-1)).toContain('requestCert: true');
     await app.close();
   });
 

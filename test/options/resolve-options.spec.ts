@@ -157,7 +157,7 @@ const keeping: Row[] = [
   [
     { cache: { integrityKey: 'short' } },
     'cache.integrityKey',
-    /at least 16 characters, a list of them, or false, not this text/,
+    /at least 16 characters, a list of them, or false, not this text of \d+ characters/,
   ],
   [{ maxTokenLength: 65_537 }, 'maxTokenLength', /65/],
   [{ claims: {} }, 'claims', /at least one claim/],

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { JwksConfigurationError } from '../../lib/core/errors.js';
 import { memoryReplayStore } from '../../lib/proof/replay-store.js';
+import { OptionReader } from '../../lib/options/option-reader.js';
+import { resolveSender } from '../../lib/options/resolve-sender.js';
 import { resolveClientOptions, resolveModuleOptions } from '../../lib/options/resolve-options.js';
 
 const good = { issuer: 'https://id.example.com/', audience: 'orders-api' };
@@ -42,6 +44,18 @@ describe('dpop, mtls and boundTokens', () => {
   it('warn of what gives protection away', () => {
     expect(resolve({ dpop: { replay: false } }).warnings).toEqual([expect.stringContaining('more than once')]);
     expect(resolve({ boundTokens: 'verified-by-gateway' }).warnings).toEqual([expect.stringContaining('gateway')]);
+  });
+
+  it('warn of several processes that do not share a replay store', () => {
+    const warningsOf = (options: object, isWorker = false) =>
+      resolveSender(OptionReader.read(options, '', ['dpop', 'cache']), isWorker).senderWarnings;
+    const cache = { store: { get: () => undefined, set: () => undefined } };
+    const shared = expect.stringContaining('redisReplayStore(client)') as string;
+    expect(warningsOf({ dpop: true }, true)).toEqual([shared]);
+    expect(warningsOf({ dpop: {}, cache })).toEqual([shared]);
+    expect(warningsOf({ dpop: {}, cache: { store: false } })).toEqual([]);
+    expect(warningsOf({ dpop: { replay: memoryReplayStore() }, cache }, true)).toEqual([]);
+    expect(warningsOf({ cache }, true)).toEqual([]);
   });
 
   it('take each source of certificates', () => {
@@ -96,6 +110,8 @@ describe('dpop, mtls and boundTokens', () => {
     [{ mtls: { certificate: 'xfcc', trustedProxies: [] } }, 'mtls.trustedProxies'],
     [{ mtls: { certificate: 'alb', trustedProxies: ['proxy'] } }, 'mtls.trustedProxies'],
     [{ mtls: { certificate: 'socket', trustedProxies: undefined } }, 'mtls.trustedProxies'],
+    [{ mtls: { ...nginx, certificate: 'socket' } }, 'mtls.trustedProxies'],
+    [{ mtls: { ...nginx, certificate: () => undefined } }, 'mtls.trustedProxies'],
     [{ mtls: { ...nginx, certificate: { header: 'x' } } }, 'mtls.certificate.format'],
     [{ mtls: { ...nginx, certificate: { format: 'nginx' } } }, 'mtls.certificate.header'],
     [{ mtls: { ...nginx, certificate: { header: 'a b', format: 'nginx' } } }, 'mtls.certificate.header'],
@@ -107,8 +123,22 @@ describe('dpop, mtls and boundTokens', () => {
     expect(() => resolve(options)).toThrow(JwksConfigurationError);
   });
 
+  it.each<[object, RegExp]>([
+    [{ dpop: 'required' }, /"dpop" takes true, false or an object of options, not "required"/],
+    [{ dpop: { proofMaxAge: 60 } }, /"dpop.proofMaxAge" takes milliseconds: 60 is 60 ms; say '60s'/],
+    [{ dpop: { proofMaxAge: '60' } }, /takes milliseconds: 60 is 60 ms; say '60s'/],
+    [{ dpop: { nonce: { secret, lifetime: 3600 } } }, /"dpop.nonce.lifetime" takes milliseconds: 3600 is 3600 ms/],
+    [{ clockTolerance: '5' }, /"clockTolerance" takes milliseconds: 5 is 5 ms; say '5s'/],
+    [{ dpop: { publicUrl: 'api.example.com' } }, /such as 'https:\/\/api.example.com', not "api.example.com"/],
+    [{ dpop: { nonce: { secret: 'secret' } } }, /at least 32 characters.*openssl rand.*not this text of 6 characters/],
+    [{ mtls: { ...nginx, certificate: 'socket' } }, /is for certificates in a header/],
+  ])('say how to mend %j', (options, message) => {
+    expect(() => resolve(options)).toThrow(message);
+  });
+
   it('never show a secret', () => {
     expect(() => resolve({ dpop: { nonce: { secret: 'short secret' } } })).not.toThrow(/short secret/);
+    expect(() => resolve({ dpop: { publicUrl: 'https://u:pass@api.example.com' } })).not.toThrow(/pass@/);
   });
 
   it('take stores of an application', () => {

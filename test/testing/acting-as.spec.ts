@@ -107,6 +107,22 @@ describe('actingAs', () => {
     expect(JSON.parse((await app.get('/orders')).body)).toMatchObject({ user: { id: 7 } });
   });
 
+  it('acts with a bound token if it is said to, and else with one that is not', async () => {
+    @Controller('bound')
+    class BoundController {
+      @Get()
+      @Authenticated({ senderConstrained: true })
+      how(@Req() request: { auth: VerifiedToken }) {
+        return request.auth.senderConstrained;
+      }
+    }
+    const boundAlone = () => Test.createTestingModule({ controllers: [BoundController] }).overrideGuard(JwksAuthGuard);
+    await using bound = await started(boundAlone().useValue(actingAs({}, { senderConstrained: 'dpop' })));
+    expect(await bound.get('/bound')).toMatchObject({ status: 200, body: 'dpop' });
+    await using bearer = await started(boundAlone().useValue(actingAs({})));
+    expect((await bearer.get('/bound')).status).toBe(401);
+  });
+
   it('reads scopes of the claims where no others are given', async () => {
     const builder = controllerAlone()
       .overrideGuard(JwksAuthGuard)
