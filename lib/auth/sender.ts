@@ -1,7 +1,7 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { SenderProof, type RequestTarget, type TokenScheme } from '../proof/sender-proof.js';
 import type { JwksService } from '../jwks.service.js';
-import type { ChallengeOffer } from './response/challenge.js';
+import { BEARER_ALONE, type ChallengeOffer } from './response/challenge.js';
 import { sentScheme } from './request/credentials.js';
 import { fieldsOf, type Fields } from './fields.js';
 import { isHttpExchange, isHttpRequest } from './request/request-context.js';
@@ -18,7 +18,7 @@ const NOT_ASKED: Sender = { scheme: undefined, proof: undefined };
 
 /** Whether the scheme `DPoP` is taken. @internal */
 export function takesDpop({ settings }: JwksService): boolean {
-  return settings.sender?.dpop !== undefined;
+  return settings.sender.dpop !== undefined;
 }
 
 /**
@@ -28,13 +28,17 @@ export function takesDpop({ settings }: JwksService): boolean {
  * @internal
  */
 export function senderOf(jwks: JwksService, request: unknown, context?: ExecutionContext): Sender {
-  const isDpopTaken = takesDpop(jwks);
-  if (!isDpopTaken && jwks.settings.sender?.mtls === undefined) return NOT_ASKED;
+  const { dpop, mtls } = jwks.settings.sender;
+  if (dpop === undefined && mtls === undefined) return NOT_ASKED;
   const isHttp = context ? isHttpRequest(request, context) : isHttpExchange(request);
   return {
-    scheme: isDpopTaken ? sentScheme(request, context) : 'Bearer',
+    scheme: schemeOf(jwks, () => request, context),
     proof: isHttp ? proofOf(request as object) : undefined,
   };
+}
+
+function schemeOf(jwks: JwksService, request: () => unknown, context: ExecutionContext | undefined): TokenScheme {
+  return takesDpop(jwks) ? sentScheme(request(), context) : 'Bearer';
 }
 
 /** One for each request, for its proof is checked once. */
@@ -105,28 +109,34 @@ function text(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
-/** What challenges say, on the route that `optionsOf` knows. @internal */
-export function offerOf(
-  jwks: JwksService,
-  used: TokenScheme,
-  optionsOf: () => AuthenticatedOptions | undefined = () => undefined,
-): ChallengeOffer {
-  const { scopes = [], anyOfScopes = [], senderConstrained = false } = routeOptions(optionsOf);
-  const { dpop, mtls, isVerifiedByGateway = false } = jwks.settings.sender ?? {};
+/** A request that is rejected. Its members are asked only where a challenge depends on them. @internal */
+export interface RejectedRequest {
+  readonly request: () => unknown;
+  /** Absent: a request of HTTP. */
+  readonly context?: ExecutionContext;
+  /** Absent: the options of the route are not known. */
+  readonly options?: () => AuthenticatedOptions | undefined;
+}
+
+/** What the challenges of a rejected request say. @internal */
+export function offerOf(jwks: JwksService, rejected: RejectedRequest): ChallengeOffer {
+  const { dpop, mtls, isVerifiedByGateway } = jwks.settings.sender;
+  if (!dpop && !jwks.resource) return BEARER_ALONE;
+  const { scopes = [], anyOfScopes = [], senderConstrained = false } = routeOptions(rejected);
   const isDpopAsked = senderConstrained && !mtls && !isVerifiedByGateway;
   return {
-    used,
+    used: schemeOf(jwks, rejected.request, rejected.context),
     isBearerTaken: !dpop || !(dpop.required || isDpopAsked),
     dpopAlgorithms: dpop?.algorithms,
     resourceMetadata: jwks.resource?.metadataUrl,
-    // As for a token that lacks one: a client that asks for these has enough.
+    // All of them, as in the 403 of a token that lacks one: a token that has these is enough.
     scopes: jwks.resource ? [...new Set([...scopes, ...anyOfScopes])] : [],
   };
 }
 
-function routeOptions(optionsOf: () => AuthenticatedOptions | undefined): AuthenticatedOptions {
+function routeOptions({ options }: RejectedRequest): AuthenticatedOptions {
   try {
-    return freezeRouteOptions(optionsOf() ?? {});
+    return freezeRouteOptions(options?.() ?? {});
   } catch {
     // `getOptions` of a subclass: what it throws must not replace the error that is answered.
     return {};

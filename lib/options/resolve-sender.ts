@@ -7,19 +7,13 @@ import { memoryReplayStore, type ReplayStore } from '../proof/replay-store.js';
 import { normalizeUrl } from '../proof/request-url.js';
 import type { SenderSettings } from '../proof/sender-constraint.js';
 import { isPeerEntry, TrustedPeers } from '../proof/trusted-peers.js';
-import { algorithmFault } from './algorithms.js';
+import { readAlgorithms } from './algorithms.js';
 import { DEFAULTS } from './defaults.js';
 import type { OptionReader } from './option-reader.js';
 import type { JwksDpopNonceOptions, JwksDpopOptions, JwksMtlsOptions } from './sender-options.js';
 
 /** @internal */
 export const SENDER_NAMES = ['dpop', 'mtls', 'boundTokens'];
-
-/** @internal */
-export interface ResolvedSender extends SenderSettings {
-  /** What the log says at start. */
-  readonly senderWarnings: readonly string[];
-}
 
 const PROOF_AGE = { least: 5_000, most: 600_000 };
 const NONCE_LIFETIME = { least: 10_000, most: 86_400_000 };
@@ -33,8 +27,11 @@ const DPOP_NAMES = [
   'nonce',
 ] satisfies (keyof JwksDpopOptions)[];
 
-/** Reads `dpop`, `mtls` and `boundTokens`. @internal */
-export function resolveSender(options: OptionReader): ResolvedSender {
+/** Reads `dpop`, `mtls` and `boundTokens`. `warnings` are for the log at start. @internal */
+export function resolveSender(options: OptionReader): {
+  readonly sender: SenderSettings;
+  readonly warnings: readonly string[];
+} {
   const dpop = resolveDpop(options);
   const isVerifiedByGateway = readBoundTokens(options);
   if (isVerifiedByGateway && dpop?.required)
@@ -43,10 +40,8 @@ export function resolveSender(options: OptionReader): ResolvedSender {
       `can't be 'verified-by-gateway' beside "dpop.required": what the gateway has checked comes as a bearer token`,
     );
   return {
-    dpop,
-    mtls: resolveMtls(options),
-    isVerifiedByGateway,
-    senderWarnings: [...(isVerifiedByGateway ? [GATEWAY] : []), ...(dpop && !dpop.replay ? [NO_REPLAY_STORE] : [])],
+    sender: { dpop, mtls: resolveMtls(options), isVerifiedByGateway },
+    warnings: [...(isVerifiedByGateway ? [GATEWAY] : []), ...(dpop && !dpop.replay ? [NO_REPLAY_STORE] : [])],
   };
 }
 
@@ -69,7 +64,7 @@ function resolveDpop(parent: OptionReader): DpopSettings | undefined {
     required: options.boolean('required', DEFAULTS.dpop.required),
     publicUrl: readPublicUrl(options),
     proofMaxAge: durationWithin(options, 'proofMaxAge', DEFAULTS.dpop.proofMaxAge, PROOF_AGE),
-    algorithms: readAlgorithms(options),
+    algorithms: readAlgorithms(options) ?? DEFAULTS.dpop.algorithms,
     replay: readReplay(options),
     nonces: readNonces(options),
   };
@@ -83,16 +78,6 @@ function readPublicUrl(options: OptionReader): string | undefined {
   if (url === undefined)
     throw options.invalid('publicUrl', 'an http or https URL without credentials, query and fragment', true);
   return url.replace(/\/+$/, '');
-}
-
-function readAlgorithms(options: OptionReader): readonly string[] {
-  const value = options.get('algorithms');
-  if (value === undefined) return DEFAULTS.dpop.algorithms;
-  if (!Array.isArray(value) || value.length === 0) throw options.invalid('algorithms', 'a list of algorithms');
-  const list: unknown[] = Array.from(value);
-  const faults = list.map((name) => algorithmFault(name)).filter((fault) => fault !== undefined);
-  if (faults[0] !== undefined) throw options.fault('algorithms', faults[0]);
-  return list as string[];
 }
 
 function readReplay(options: OptionReader): ReplayStore | undefined {

@@ -16,8 +16,8 @@ describe('dpop, mtls and boundTokens', () => {
   });
 
   it('have defaults', () => {
-    const { dpop, senderWarnings } = resolve({ dpop: true }).sender;
-    expect(dpop).toMatchObject({
+    const { sender, warnings } = resolve({ dpop: true });
+    expect(sender.dpop).toMatchObject({
       required: false,
       publicUrl: undefined,
       proofMaxAge: 60_000,
@@ -25,7 +25,7 @@ describe('dpop, mtls and boundTokens', () => {
       replay: { add: expect.any(Function) as unknown },
       nonces: undefined,
     });
-    expect(senderWarnings).toEqual([]);
+    expect(warnings).toEqual([]);
     expect(resolve({ dpop: {} }).sender.dpop).toMatchObject({ proofMaxAge: 60_000 });
     expect(resolve({ dpop: { nonce: { secret } } }).sender.dpop?.nonces?.lifetime).toBe(300_000);
   });

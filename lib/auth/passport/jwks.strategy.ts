@@ -4,7 +4,7 @@ import { Strategy } from 'passport-strategy';
 import { MissingTokenError, TokenError } from '../../core/errors.js';
 import { JwksService } from '../../jwks.service.js';
 import { completedService } from '../completed-service.js';
-import { extractToken, resolveBearerToken, sentScheme } from '../request/credentials.js';
+import { extractToken, resolveBearerToken } from '../request/credentials.js';
 import { offerStrategy } from './passport-name.js';
 import { errorResponseIn, patchAuthGuard, keepResponse } from './passport-refusal.js';
 import { httpExceptionOf, ownAnswer, errorResponseOf } from '../response/refusal.js';
@@ -102,7 +102,7 @@ export class JwksStrategy extends PassportStrategy implements OnModuleInit {
   }
 
   private offerFor(request: unknown): ChallengeOffer {
-    return offerOf(this.jwks, takesDpop(this.jwks) ? sentScheme(request) : 'Bearer');
+    return offerOf(this.jwks, { request: () => request });
   }
 
   private toException(error: unknown, request: unknown): void {
