@@ -7,6 +7,7 @@ import { completedService } from './completed-service.js';
 import { stateOf } from './context-state.js';
 import { extractToken, hasOtherCredentials, resolveBearerToken } from './request/credentials.js';
 import { messageRequest } from './request/message-headers.js';
+import { offerOf } from './response/challenge.js';
 import { setNonce, toException } from './response/refuse.js';
 import { connectionContextOf, disconnect } from './connection.js';
 import { attachedOf, bindToInvocation, markGuarded } from './invocation.js';
@@ -15,7 +16,7 @@ import type { ClaimsErrorMapper, Authentication } from './verification.js';
 import { PUBLIC, routeMetadataOf } from './route-metadata.js';
 import { freezeRouteOptions, isFrozenRoute, type AuthenticatedOptions } from './route-options.js';
 import { assertSenderConstrained, authorizeRoute } from './route-rules.js';
-import { offerOf, senderOf, takesDpop } from './sender.js';
+import { senderOf, takesDpop } from './sender.js';
 import { verifyOnce } from './shared-verification.js';
 
 /**

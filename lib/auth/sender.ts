@@ -1,12 +1,10 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { SenderProof, type RequestTarget, type TokenScheme } from '../proof/sender-proof.js';
 import type { JwksService } from '../jwks.service.js';
-import { BEARER_ALONE, type ChallengeOffer } from './response/challenge.js';
 import { sentScheme } from './request/credentials.js';
 import { fieldsOf, type Fields } from './fields.js';
 import { isHttpExchange, isHttpRequest } from './request/request-context.js';
 import { requestStateOf } from './request/request-state.js';
-import { freezeRouteOptions, type AuthenticatedOptions } from './route-options.js';
 
 /** How a token came, and what its sender proves possession by. @internal */
 export interface Sender {
@@ -32,13 +30,9 @@ export function senderOf(jwks: JwksService, request: unknown, context?: Executio
   if (dpop === undefined && mtls === undefined) return NOT_ASKED;
   const isHttp = context ? isHttpRequest(request, context) : isHttpExchange(request);
   return {
-    scheme: schemeOf(jwks, () => request, context),
+    scheme: dpop ? sentScheme(request, context) : 'Bearer',
     proof: isHttp ? proofOf(request as object) : undefined,
   };
-}
-
-function schemeOf(jwks: JwksService, request: () => unknown, context: ExecutionContext | undefined): TokenScheme {
-  return takesDpop(jwks) ? sentScheme(request(), context) : 'Bearer';
 }
 
 /** One for each request, for its proof is checked once. */
@@ -107,38 +101,4 @@ class HttpSenderProof extends SenderProof {
 
 function text(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-/** A request that is rejected. Its members are asked only where a challenge depends on them. @internal */
-export interface RejectedRequest {
-  readonly request: () => unknown;
-  /** Absent: a request of HTTP. */
-  readonly context?: ExecutionContext;
-  /** Absent: the options of the route are not known. */
-  readonly options?: () => AuthenticatedOptions | undefined;
-}
-
-/** What the challenges of a rejected request say. @internal */
-export function offerOf(jwks: JwksService, rejected: RejectedRequest): ChallengeOffer {
-  const { dpop, mtls, isVerifiedByGateway } = jwks.settings.sender;
-  if (!dpop && !jwks.resource) return BEARER_ALONE;
-  const { scopes = [], anyOfScopes = [], senderConstrained = false } = routeOptions(rejected);
-  const isDpopAsked = senderConstrained && !mtls && !isVerifiedByGateway;
-  return {
-    used: schemeOf(jwks, rejected.request, rejected.context),
-    isBearerTaken: !dpop || !(dpop.required || isDpopAsked),
-    dpopAlgorithms: dpop?.algorithms,
-    resourceMetadata: jwks.resource?.metadataUrl,
-    // All of them, as in the 403 of a token that lacks one: a token that has these is enough.
-    scopes: jwks.resource ? [...new Set([...scopes, ...anyOfScopes])] : [],
-  };
-}
-
-function routeOptions({ options }: RejectedRequest): AuthenticatedOptions {
-  try {
-    return freezeRouteOptions(options?.() ?? {});
-  } catch {
-    // `getOptions` of a subclass: what it throws must not replace the error that is answered.
-    return {};
-  }
 }

@@ -7,11 +7,11 @@ import { completedService } from './completed-service.js';
 import { isObject } from './fields.js';
 import { requestOf } from './request/request-context.js';
 import { knownOf } from './request/request-state.js';
+import { offerOf } from './response/challenge.js';
 import { graphqlExceptionOf } from './response/graphql-refusal.js';
 import { rpcPayloadOf } from './response/message-refusal.js';
 import { errorResponseOf, httpExceptionOf } from './response/refusal.js';
 import { setHeaders } from './response/refuse.js';
-import { offerOf } from './sender.js';
 
 /**
  * Responds to a `StepUpRequiredError` that a handler or a service throws as the guard does to one of

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.js';
-import { NotAskedError } from '../core/not-asked-error.js';
+import { NotAskedError } from '../core/errors.js';
 import type { MaybePromise } from '../core/maybe-promise.js';
 
 /** @internal */

@@ -116,6 +116,8 @@ function resolveMtls(parent: OptionReader): CertificateSource | undefined {
   const options = parent.section('mtls', ['certificate', 'trustedProxies'] satisfies (keyof JwksMtlsOptions)[]);
   const proxies = options.list('trustedProxies', isPeerEntry, 'a list of IP addresses and networks such as 10.0.0.0/8');
   const certificate = options.get('certificate');
+  if (proxies && (certificate === 'socket' || typeof certificate === 'function'))
+    throw options.fault('trustedProxies', 'is for a header of a proxy, and "certificate" names none');
   if (certificate === 'socket') return { kind: 'socket' };
   const find =
     typeof certificate === 'function'
@@ -126,7 +128,7 @@ function resolveMtls(parent: OptionReader): CertificateSource | undefined {
   if (!proxies || proxies.length === 0)
     throw options.fault(
       'trustedProxies',
-      `must name the proxies that set the header: from anyone else it could be forged`,
+      'must name the proxies that set the header: from anyone else it could be forged',
     );
   return { kind: 'header', format, name, proxies: new TrustedPeers(proxies) };
 }

@@ -96,6 +96,8 @@ describe('dpop, mtls and boundTokens', () => {
     [{ mtls: { certificate: 'xfcc', trustedProxies: [] } }, 'mtls.trustedProxies'],
     [{ mtls: { certificate: 'alb', trustedProxies: ['proxy'] } }, 'mtls.trustedProxies'],
     [{ mtls: { certificate: 'socket', trustedProxies: undefined } }, 'mtls.trustedProxies'],
+    [{ mtls: { certificate: 'socket', trustedProxies: ['10.0.0.0/8'] } }, 'mtls.trustedProxies'],
+    [{ mtls: { certificate: () => undefined, trustedProxies: ['10.0.0.0/8'] } }, 'mtls.trustedProxies'],
     [{ mtls: { ...nginx, certificate: { header: 'x' } } }, 'mtls.certificate.format'],
     [{ mtls: { ...nginx, certificate: { format: 'nginx' } } }, 'mtls.certificate.header'],
     [{ mtls: { ...nginx, certificate: { header: 'a b', format: 'nginx' } } }, 'mtls.certificate.header'],

@@ -10,8 +10,8 @@ import { errorResponseIn, patchAuthGuard, keepResponse } from './passport-refusa
 import { httpExceptionOf, ownAnswer, errorResponseOf } from '../response/refusal.js';
 import { bindToRequest } from '../invocation.js';
 import { attachTo, requestOf } from '../request/request-context.js';
-import { offerOf, senderOf, takesDpop } from '../sender.js';
-import type { ChallengeOffer } from '../response/challenge.js';
+import { offerOf, type ChallengeOffer } from '../response/challenge.js';
+import { senderOf, takesDpop } from '../sender.js';
 import type { ClaimsErrorMapper, Authentication } from '../verification.js';
 import { verifyToken } from '../shared-verification.js';
 
