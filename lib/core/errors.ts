@@ -75,13 +75,6 @@ export class InvalidJwkSetError extends KeySourceError {
   override readonly code = 'jwks_invalid';
 }
 
-/**
- * The source was not asked, because of a limit of this process: that says nothing about the source.
- *
- * @internal
- */
-export class NotAskedError extends JwksConnectionError {}
-
 /** The errors of a key source. @publicApi */
 export type SourceError = JwksConnectionError | InvalidJwkSetError;
 
