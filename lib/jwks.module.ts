@@ -13,7 +13,7 @@ import { JwksAuthGuard } from './auth/jwks-auth.guard.js';
 import { JwksStrategy } from './auth/passport/jwks.strategy.js';
 import { describeRoutes } from './auth/open-api.js';
 import { JwksModuleChecks } from './auth/module-checks.js';
-import { assertBoundTokensAreTaken } from './auth/sender-coverage.js';
+import { unreachableRoutes } from './auth/sender-coverage.js';
 import { StepUpFilter } from './auth/step-up.filter.js';
 import { JwksRuntime } from './client/jwks-runtime.js';
 import { JwksConfigurationError } from './core/errors.js';
@@ -98,18 +98,18 @@ export class JwksModule extends ConfigurableModuleClass implements OnModuleInit,
   /**
    * Checks that Nest asks for every rule, and loads the sets as `prefetch` says.
    *
-   * @throws JwksConfigurationError for a rule on a method that Nest does not guard, or that no request can fulfil.
+   * @throws JwksConfigurationError for a rule on a method that Nest does not guard.
    */
   async onModuleInit(): Promise<void> {
     const { modules, config, adapterHost } = this;
     assertRulesAreGuarded({ modules, config, adapterHost, allowed: this.runtime.settings.allowUnguarded });
-    // Of several, each has routes of its own.
-    const isOnlyOne = [...modules.values()].filter(({ providers }) => providers.has(JwksRuntime)).length === 1;
-    if (isOnlyOne) assertBoundTokensAreTaken(modules, this.runtime.settings.sender);
     this.endMetrics = await this.exportMetrics();
     this.endLogs = logEvents(this.runtime.events, this.runtime.clock, this.logger);
-    const { prefetch, warnings } = this.runtime.settings;
-    for (const warning of warnings) this.logger.warn(warning);
+    const { prefetch, sender, warnings } = this.runtime.settings;
+    // Of several modules, each has routes of its own.
+    const isOnlyOne = [...modules.values()].filter(({ providers }) => providers.has(JwksRuntime)).length === 1;
+    const unreachable = isOnlyOne ? unreachableRoutes(modules, sender) : [];
+    for (const warning of [...warnings, ...unreachable]) this.logger.warn(warning);
     if (prefetch === 'required') await this.prefetchOrFail();
     // A failure in the background is an event; a start that fails for it would be a crash loop.
     else if (prefetch) this.prefetch().catch(() => undefined);

@@ -1,3 +1,4 @@
+import { systemClock } from '../core/clock.js';
 import { JwksConfigurationError } from '../core/errors.js';
 import { NO_MODULE } from '../client/jwks-runtime.js';
 import type { AuthenticationRequest } from '../client/authenticator.js';
@@ -20,7 +21,7 @@ export function completedService(jwks: JwksService): JwksService {
     if (!isVerifiedToken(token)) throw new JwksConfigurationError(UNFIT);
     return { accessToken, token, user: token };
   };
-  const parts = { settings: NO_MODULE, report: () => undefined, authenticate };
+  const parts = { settings: NO_MODULE, report: () => undefined, authenticate, now: systemClock.now };
   const missing = Object.entries(parts).filter(([name]) => fieldsOf(jwks)[name] === undefined);
   if (missing.length === 0) return jwks;
   return Object.assign(Object.create(isObject(jwks) ? jwks : null) as JwksService, Object.fromEntries(missing));

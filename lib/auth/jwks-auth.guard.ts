@@ -5,15 +5,9 @@ import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
 import { JwksService } from '../jwks.service.js';
 import { completedService } from './completed-service.js';
 import { stateOf } from './context-state.js';
-import {
-  extractToken,
-  extractTokenOrDpop,
-  hasOtherCredentials,
-  resolveBearerToken,
-  sentScheme,
-} from './request/credentials.js';
+import { extractToken, extractTokenOrDpop, hasOtherCredentials, resolveBearerToken } from './request/credentials.js';
 import { messageRequest } from './request/message-headers.js';
-import { BEARER_ALONE, type ChallengeOffer } from './response/challenge.js';
+import { offerOf } from './response/challenge.js';
 import { setNonce, toException } from './response/refuse.js';
 import { connectionContextOf, disconnect } from './connection.js';
 import { attachedOf, bindToInvocation, markGuarded } from './invocation.js';
@@ -22,7 +16,7 @@ import type { ClaimsErrorMapper, Authentication } from './verification.js';
 import { PUBLIC, routeMetadataOf } from './route-metadata.js';
 import { freezeRouteOptions, isFrozenRoute, type AuthenticatedOptions } from './route-options.js';
 import { assertSenderConstrained, authorizeRoute } from './route-rules.js';
-import { offerOf, senderOf, takesDpop } from './sender.js';
+import { senderOf, takesDpop } from './sender.js';
 import { verifyOnce } from './shared-verification.js';
 
 /**
@@ -143,8 +137,7 @@ export class JwksAuthGuard implements CanActivate {
     options: AuthenticatedOptions,
     _context: ExecutionContext,
   ): void | Promise<void> {
-    const { token, scopesFrom } = authentication;
-    return authorizeRoute(token.claims, options, { scopesFrom, now: () => this.jwks.now() });
+    return authorizeRoute(authentication, options, this.jwks);
   }
 
   /**
@@ -162,9 +155,9 @@ export class JwksAuthGuard implements CanActivate {
 
   /** What is thrown for a fault, with the response's headers set. Override to answer otherwise. */
   protected toException(error: unknown, context: ExecutionContext): Promise<unknown> {
-    const { realm, sender } = this.jwks.settings;
-    const isPlain = sender?.dpop === undefined && this.jwks.resource === undefined;
-    const offer = isPlain ? BEARER_ALONE : this.offerFor(context);
+    const { realm } = this.jwks.settings;
+    const request = () => this.getRequest(context);
+    const offer = offerOf(this.jwks, { request, context, options: () => this.getOptions(context) });
     return toException(error, context, { realm, offer, adapter: this.adapterHost.httpAdapter });
   }
 
@@ -190,11 +183,6 @@ export class JwksAuthGuard implements CanActivate {
 
   private async rejected(error: unknown, context: ExecutionContext): Promise<never> {
     throw await this.toException(error, context);
-  }
-
-  private offerFor(context: ExecutionContext): ChallengeOffer {
-    const scheme = takesDpop(this.jwks) ? sentScheme(this.getRequest(context), context) : 'Bearer';
-    return offerOf(this.jwks, scheme, () => this.getOptions(context));
   }
 
   private authenticate(options: AuthenticatedOptions, context: ExecutionContext): MaybePromise<true> {
@@ -256,7 +244,7 @@ export class JwksAuthGuard implements CanActivate {
     bindToInvocation(context, { authentication, toException: this.mapClaimsError, resource });
     markGuarded(context);
     stateOf(context).token = token;
-    if (this.jwks.settings.sender?.dpop?.nonces) {
+    if (this.jwks.settings.sender.dpop?.nonces) {
       const { proof } = senderOf(this.jwks, this.getRequest(context), context);
       setNonce(proof?.nextNonce, context, this.adapterHost.httpAdapter);
     }

@@ -1,5 +1,5 @@
 import type { JWTPayload } from 'jose';
-import { parseDuration } from '../core/clock.js';
+import { parseDuration, type Clock } from '../core/clock.js';
 import { AccessDeniedError, InsufficientScopeError } from '../core/errors.js';
 import { StepUpRequiredError, type StepUpRequirement } from '../core/sender-errors.js';
 import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
@@ -8,7 +8,7 @@ import { checkClaims } from '../tokens/claim-rules.js';
 import { bindingFault } from '../proof/confirmation.js';
 import type { SenderSettings } from '../proof/sender-constraint.js';
 import type { VerifiedToken } from '../tokens/verified-token.js';
-import type { ScopesFrom } from './verification.js';
+import type { Authentication, ScopesFrom } from './verification.js';
 import type { AuthenticatedOptions } from './route-options.js';
 
 const accessDenied = (name: string, options?: { cause?: unknown }) => new AccessDeniedError(name, options);
@@ -20,17 +20,24 @@ const accessDenied = (name: string, options?: { cause?: unknown }) => new Access
  * @internal
  */
 export function authorizeRoute(
-  claims: Readonly<JWTPayload>,
+  authentication: Pick<Authentication, 'scopesFrom'> & { readonly token: Pick<VerifiedToken, 'claims'> },
   options: AuthenticatedOptions,
-  { scopesFrom, now }: { readonly scopesFrom?: ScopesFrom | undefined; readonly now: () => number },
+  clock: Pick<Clock, 'now'>,
 ): MaybePromise<void> {
+  const { claims } = authentication.token;
   const checking = options.claims && checkClaims(claims, options.claims, accessDenied);
-  const assertOthers = () => {
-    assertScopes(claims, options, scopesFrom);
-    if (options.stepUp) assertStepUp(claims, options.stepUp, now());
-  };
-  if (isPromise(checking)) return checking.then(assertOthers);
-  assertOthers();
+  if (isPromise(checking)) return checking.then(() => assertScopesAndLogin(authentication, options, clock));
+  // Nothing is made for it, a closure neither: every request comes here.
+  assertScopesAndLogin(authentication, options, clock);
+}
+
+function assertScopesAndLogin(
+  { token, scopesFrom }: Parameters<typeof authorizeRoute>[0],
+  options: AuthenticatedOptions,
+  clock: Pick<Clock, 'now'>,
+): void {
+  assertScopes(token.claims, options, scopesFrom);
+  if (options.stepUp) assertStepUp(token.claims, options.stepUp, clock.now());
 }
 
 /** RFC 9470: what the token does not say has not happened. */

@@ -1,12 +1,10 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { SenderProof, type RequestTarget, type TokenScheme } from '../proof/sender-proof.js';
 import type { JwksService } from '../jwks.service.js';
-import type { ChallengeOffer } from './response/challenge.js';
 import { sentScheme } from './request/credentials.js';
 import { fieldsOf, type Fields } from './fields.js';
 import { isHttpExchange, isHttpRequest } from './request/request-context.js';
 import { requestStateOf } from './request/request-state.js';
-import { freezeRouteOptions, type AuthenticatedOptions } from './route-options.js';
 
 /** How a token came, and what its sender proves possession by. @internal */
 export interface Sender {
@@ -18,7 +16,7 @@ const NOT_ASKED: Sender = { scheme: undefined, proof: undefined };
 
 /** Whether the scheme `DPoP` is taken. @internal */
 export function takesDpop({ settings }: JwksService): boolean {
-  return settings.sender?.dpop !== undefined;
+  return settings.sender.dpop !== undefined;
 }
 
 /**
@@ -28,11 +26,11 @@ export function takesDpop({ settings }: JwksService): boolean {
  * @internal
  */
 export function senderOf(jwks: JwksService, request: unknown, context?: ExecutionContext): Sender {
-  const isDpopTaken = takesDpop(jwks);
-  if (!isDpopTaken && jwks.settings.sender?.mtls === undefined) return NOT_ASKED;
+  const { dpop, mtls } = jwks.settings.sender;
+  if (dpop === undefined && mtls === undefined) return NOT_ASKED;
   const isHttp = context ? isHttpRequest(request, context) : isHttpExchange(request);
   return {
-    scheme: isDpopTaken ? sentScheme(request, context) : 'Bearer',
+    scheme: dpop ? sentScheme(request, context) : 'Bearer',
     proof: isHttp ? proofOf(request as object) : undefined,
   };
 }
@@ -103,32 +101,4 @@ class HttpSenderProof extends SenderProof {
 
 function text(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-/** What challenges say, on the route that `optionsOf` knows. @internal */
-export function offerOf(
-  jwks: JwksService,
-  used: TokenScheme,
-  optionsOf: () => AuthenticatedOptions | undefined = () => undefined,
-): ChallengeOffer {
-  const { scopes = [], anyOfScopes = [], senderConstrained = false } = routeOptions(optionsOf);
-  const { dpop, mtls, isVerifiedByGateway = false } = jwks.settings.sender ?? {};
-  const isDpopAsked = senderConstrained && !mtls && !isVerifiedByGateway;
-  return {
-    used,
-    isBearerTaken: !dpop || !(dpop.required || isDpopAsked),
-    dpopAlgorithms: dpop?.algorithms,
-    resourceMetadata: jwks.resource?.metadataUrl,
-    // As for a token that lacks one: a client that asks for these has enough.
-    scopes: jwks.resource ? [...new Set([...scopes, ...anyOfScopes])] : [],
-  };
-}
-
-function routeOptions(optionsOf: () => AuthenticatedOptions | undefined): AuthenticatedOptions {
-  try {
-    return freezeRouteOptions(optionsOf() ?? {});
-  } catch {
-    // `getOptions` of a subclass: what it throws must not replace the error that is answered.
-    return {};
-  }
 }

@@ -5,14 +5,13 @@ import { StepUpRequiredError } from '../core/sender-errors.js';
 import type { JwksService } from '../jwks.service.js';
 import { completedService } from './completed-service.js';
 import { isObject } from './fields.js';
-import { sentScheme } from './request/credentials.js';
 import { requestOf } from './request/request-context.js';
 import { knownOf } from './request/request-state.js';
+import { offerOf } from './response/challenge.js';
 import { graphqlExceptionOf } from './response/graphql-refusal.js';
 import { rpcPayloadOf } from './response/message-refusal.js';
 import { errorResponseOf, httpExceptionOf } from './response/refusal.js';
 import { setHeaders } from './response/refuse.js';
-import { offerOf, takesDpop } from './sender.js';
 
 /**
  * Responds to a `StepUpRequiredError` that a handler or a service throws as the guard does to one of
@@ -33,8 +32,8 @@ export class StepUpFilter implements ExceptionFilter<StepUpRequiredError> {
     const request = requestOf(context);
     const attached = isObject(request) ? knownOf(request)?.attached : undefined;
     jwks.report(error, attached?.authentication.token.issuer);
-    const scheme = takesDpop(jwks) ? sentScheme(request, context) : 'Bearer';
-    const response = errorResponseOf(error, jwks.settings.realm, offerOf(jwks, scheme));
+    const offer = offerOf(jwks, { request: () => request, context });
+    const response = errorResponseOf(error, jwks.settings.realm, offer);
     if (!response) throw error;
     const { httpAdapter } = this.adapterHost;
     switch (host.getType<string>()) {

@@ -1,7 +1,7 @@
 import { backoffDelay } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
 import { InvalidJwkSetError, JwksConnectionError, type SourceError } from '../core/errors.js';
-import { NotAskedError } from '../core/not-asked-error.js';
+import { NotAskedError } from '../sources/source-faults.js';
 
 /** While a set serves: ceilings of the first and of every delay, in milliseconds. */
 const WHILE_SERVING = { initial: 1_000, max: 60_000 };

@@ -14,8 +14,7 @@ import { andThen, isPromise, type MaybePromise } from '../core/maybe-promise.js'
 import type { SigningKey } from '../keys/signing-key.js';
 import type { JwksTokenOptions } from '../options/issuer-options.js';
 import type { JwksVerifyOptions } from '../options/verify-options.js';
-import type { SenderConstraint } from '../proof/sender-constraint.js';
-import type { SenderProof, TokenScheme } from '../proof/sender-proof.js';
+import type { SenderConstraint, SentToken } from '../proof/sender-constraint.js';
 import { checkClaims } from '../tokens/claim-rules.js';
 import { parseCompactJwt, type CompactJwt } from '../tokens/compact-jwt.js';
 import { diagnose } from '../tokens/diagnosis.js';
@@ -30,12 +29,7 @@ import type { TokenTally } from './token-tally.js';
 import type { TrustedIssuer } from './trusted-issuer.js';
 
 /** A token, how it came, and what is asked of it. @internal */
-export interface AuthenticationRequest {
-  readonly token: string;
-  /** Absent: it came without one, as by `verify()`. */
-  readonly scheme?: TokenScheme | undefined;
-  /** What its sender proves possession by; absent where it did not come with an HTTP request. */
-  readonly proof?: SenderProof | undefined;
+export interface AuthenticationRequest extends SentToken {
   readonly options?: JwksVerifyOptions | undefined;
   /** The request that the token came with, for `validate`. */
   readonly request?: unknown;
@@ -166,10 +160,9 @@ export class Authenticator {
     request: AuthenticationRequest,
     token: VerifiedToken,
   ): MaybePromise<Authentication> {
-    const { token: accessToken, scheme, proof } = request;
     const { clockTolerance } = trustedIssuer.settings.rules;
     // Of every request, also for a token that is remembered.
-    const checked = this.parts.sender.check(token.claims, { accessToken, scheme, proof, clockTolerance });
+    const checked = this.parts.sender.check(token.claims, request, clockTolerance);
     if (checked === undefined) return this.checkClaims(trustedIssuer, request, token);
     return andThen(checked, (senderConstrained) => {
       const constrained = senderConstrained && Object.freeze({ ...token, senderConstrained });

@@ -18,8 +18,6 @@ import { TokenTally } from './token-tally.js';
 import type { JwksStatus } from './trusted-issuer.js';
 import { TrustedIssuerFactory } from './trusted-issuer-factory.js';
 
-const NOTHING_CHECKED: SenderSettings = { dpop: undefined, mtls: undefined, isVerifiedByGateway: false };
-
 /** Options that the guard, the strategy and the module read. @internal */
 export interface RuntimeSettings {
   readonly prefetch: boolean | 'required';
@@ -28,8 +26,7 @@ export interface RuntimeSettings {
   readonly allowUnguarded: ReadonlySet<UnguardedKind>;
   readonly tokenFrom: ((request: TokenExtractorRequest) => string | null) | undefined;
   readonly realm: string | undefined;
-  /** Absent: bound tokens are rejected. */
-  readonly sender?: SenderSettings | undefined;
+  readonly sender: SenderSettings;
   /** Whether `request.auth` is the `AuthInfo` of the MCP SDK. */
   readonly attachMcp: boolean;
   /** What the log says at start of options that have less effect than they seem to. */
@@ -44,6 +41,7 @@ export const NO_MODULE: RuntimeSettings = {
   allowUnguarded: new Set<UnguardedKind>(),
   tokenFrom: undefined,
   realm: undefined,
+  sender: { dpop: undefined, mtls: undefined, isVerifiedByGateway: false },
   attachMcp: false,
   warnings: [],
 };
@@ -90,7 +88,7 @@ export class JwksRuntime {
     this.events$ = eventStream(events);
     const dynamicIssuers = settings.metrics && settings.metrics.dynamicIssuers;
     this.telemetry = new ModuleTelemetry({ issuers, events, clock, dynamicIssuers });
-    this.sender = new SenderConstraint(settings.sender ?? NOTHING_CHECKED, clock);
+    this.sender = new SenderConstraint(settings.sender, clock);
     this.authenticator = this.authenticatorFor((iss) => issuers.trusted(iss));
   }
 
@@ -132,7 +130,7 @@ export class JwksRuntime {
 
   /** State, keys, times and counters of each issuer in use. */
   status(): JwksStatus[] {
-    const boundTokens = this.settings.sender?.isVerifiedByGateway && { boundTokens: 'verified-by-gateway' as const };
+    const boundTokens = this.settings.sender.isVerifiedByGateway && { boundTokens: 'verified-by-gateway' as const };
     return this.issuers.all().map((trustedIssuer) => ({ ...trustedIssuer.status(this.untrusted), ...boundTokens }));
   }
 

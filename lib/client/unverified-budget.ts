@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.js';
-import { NotAskedError } from '../core/not-asked-error.js';
 import type { MaybePromise } from '../core/maybe-promise.js';
+import { NotAskedError } from '../sources/source-faults.js';
 
 /** @internal */
 export interface UnverifiedBudgetSettings {

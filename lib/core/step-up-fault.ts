@@ -2,8 +2,8 @@ import { missingUnit, parseDuration } from './clock.js';
 
 /** RFC 9470 section 3 puts them into one quoted parameter, separated by spaces. */
 const ACR_VALUE = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
-/** A login takes a while, and providers count in seconds: a smaller number is meant in seconds. */
-const SECONDS_BELOW = 60_000;
+/** Providers count in seconds: a smaller number is meant in seconds. */
+const SECONDS_BELOW = 1_000;
 
 /**
  * What is wrong with the description of a login; `undefined`: nothing. A rule that is misspelt must

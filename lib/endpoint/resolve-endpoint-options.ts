@@ -1,6 +1,6 @@
 import type { JWK } from 'jose';
 import { JwksConfigurationError } from '../core/errors.js';
-import { DOCUMENT_PATH as PATH, PATH_CHARACTERS as CHARACTERS } from '../documents/document-path.js';
+import { DOCUMENT_PATH, PATH_CHARACTERS } from '../documents/document-route.js';
 import { algorithmFault } from '../options/algorithms.js';
 import { OptionReader } from '../options/option-reader.js';
 import { urlFault } from '../options/urls.js';
@@ -59,7 +59,7 @@ export function resolveEndpointOptions(given: unknown): ResolvedEndpoint {
   const options = OptionReader.read(given, '', NAMES);
   const issuer = readIssuer(options);
   const metadataPath = issuer === undefined ? undefined : METADATA + issuerPath(issuer);
-  const path = `/${options.text('path', '.well-known/jwks.json', PATH, TAKES_PATH).replace(/^\//, '')}`;
+  const path = `/${options.text('path', '.well-known/jwks.json', DOCUMENT_PATH, TAKES_PATH).replace(/^\//, '')}`;
   if (path === metadataPath) throw options.fault('path', 'is that of the metadata of the issuer');
   return { issuer, path, metadataPath, keys: readKeys(options), cors: readCors(options) };
 }
@@ -74,7 +74,7 @@ function issuerPath(issuer: string): string {
   return new URL(issuer).pathname.replace(/\/$/, '');
 }
 
-const TAKES_PATH = `a path of ${CHARACTERS}, such as '.well-known/jwks.json'`;
+const TAKES_PATH = `a path of ${PATH_CHARACTERS}, such as '.well-known/jwks.json'`;
 
 function readIssuer(options: OptionReader): string | undefined {
   if (!options.has('issuer')) {
@@ -91,7 +91,8 @@ function readIssuer(options: OptionReader): string | undefined {
   // RFC 8414 section 2.
   if (String(issuer).includes('?')) throw options.fault('issuer', 'takes a URL without a query');
   const path = issuerPath(issuer as string);
-  if (path !== '' && !PATH.test(path)) throw options.fault('issuer', `takes a URL whose path is made of ${CHARACTERS}`);
+  if (path !== '' && !DOCUMENT_PATH.test(path))
+    throw options.fault('issuer', `takes a URL whose path is made of ${PATH_CHARACTERS}`);
   return issuer as string;
 }
 

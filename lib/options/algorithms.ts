@@ -1,4 +1,5 @@
 import { DEFAULTS } from './defaults.js';
+import type { OptionReader } from './option-reader.js';
 
 const POST_QUANTUM = ['ML-DSA-44', 'ML-DSA-65', 'ML-DSA-87'];
 
@@ -14,6 +15,17 @@ export function algorithmFault(name: unknown): string | undefined {
   if (!ALGORITHMS.includes(name)) return `has no ${quoted(name)}: known are ${ALGORITHMS.join(', ')}`;
   if (POST_QUANTUM.includes(name) && !runtimeVerifies(name)) return `can't have ${quoted(name)}: this runtime lacks it`;
   return undefined;
+}
+
+/** The option `algorithms`: of tokens, and of DPoP proofs. @internal */
+export function readAlgorithms(options: OptionReader): readonly string[] | undefined {
+  const value = options.get('algorithms');
+  if (value === undefined) return undefined;
+  const list: unknown[] = Array.isArray(value) ? Array.from(value) : [];
+  if (list.length === 0) throw options.invalid('algorithms', "a list of at least one algorithm, such as ['ES256']");
+  const fault = list.map(algorithmFault).find((each) => each !== undefined);
+  if (fault) throw options.fault('algorithms', fault);
+  return list as string[];
 }
 
 function quoted(name: string): string {

@@ -1,6 +1,7 @@
 import { parseDuration } from '../core/clock.js';
 import { JwksConfigurationError } from '../core/errors.js';
 import { MAX_TOKEN_LENGTH } from '../tokens/compact-jwt.js';
+import type { SenderSettings } from '../proof/sender-constraint.js';
 import { DEFAULTS } from './defaults.js';
 import type { TokenExtractorRequest, UnguardedKind } from './jwks-options.js';
 import { resolveMetrics, type ResolvedMetrics } from './metrics-options.js';
@@ -9,7 +10,7 @@ import { OptionReader } from './option-reader.js';
 import { resolveCache, resolveRefetchLimit, type ResolvedCache, type ResolvedRefetchLimit } from './resolve-cache.js';
 import { resolveHttp, type ResolvedHttp } from './resolve-http.js';
 import { ISSUER_NAMES, resolveIssuer } from './resolve-issuer.js';
-import { resolveSender, SENDER_NAMES, type ResolvedSender } from './resolve-sender.js';
+import { resolveSender, SENDER_NAMES } from './resolve-sender.js';
 import { resolveTrust, type ResolvedTrust } from './resolve-trust.js';
 import { resolveTokenCache, type ResolvedTokenCache } from './token-cache-options.js';
 
@@ -35,7 +36,7 @@ export interface ResolvedModule extends ResolvedKeeping {
   readonly allowUnguarded: ReadonlySet<UnguardedKind>;
   readonly tokenFrom: ((request: TokenExtractorRequest) => string | null) | undefined;
   readonly realm: string | undefined;
-  readonly sender: ResolvedSender;
+  readonly sender: SenderSettings;
   readonly attachMcp: boolean;
   readonly warnings: readonly string[];
 }
@@ -90,12 +91,12 @@ export function resolveModuleOptions(given: unknown): ResolvedModule {
   const kind = kindOf(options);
   const keeping = resolveKeeping(options, kind);
   const trust = resolveTrust(options, keeping.http);
-  const sender = resolveSender(options);
+  const { sender, warnings } = resolveSender(options);
   return {
     trust,
     ...keeping,
     sender,
-    warnings: [...(kind === 'list' ? unsentSecrets(options) : []), ...sender.senderWarnings],
+    warnings: [...(kind === 'list' ? unsentSecrets(options) : []), ...warnings],
     prefetch: readPrefetch(options, trust),
     metrics: resolveMetrics(options),
     openApi: resolveOpenApi(options),

@@ -1,5 +1,5 @@
 import { parseDuration } from '../core/clock.js';
-import { algorithmFault } from './algorithms.js';
+import { readAlgorithms } from './algorithms.js';
 import { DEFAULTS } from './defaults.js';
 import type { JwksTokenOptions } from './issuer-options.js';
 import { CLAIM_RULES, freezeClaimRules, isClaimRules, type ClaimRules } from '../tokens/claim-rules.js';
@@ -81,8 +81,9 @@ function withProfile(options: OptionReader, rules: ResolvedRules): ResolvedRules
 
 /** @internal */
 export function resolveRules(options: OptionReader, defaults: ResolvedRules): ResolvedRules {
+  const algorithms = readAlgorithms(options);
   return {
-    algorithms: readAlgorithms(options) ?? defaults.algorithms,
+    algorithms: algorithms ? new Set(algorithms) : defaults.algorithms,
     tokenType: options.off('tokenType')
       ? undefined
       : options.text('tokenType', defaults.tokenType, /^[!-~]+$/, "a media type such as 'at+jwt', or false"),
@@ -107,16 +108,6 @@ export function readAudience(options: OptionReader): readonly string[] | false |
   const list = Array.isArray(value) ? options.list('audience', isName, takes) : undefined;
   if (list && list.length > 0) return list;
   throw options.invalid('audience', takes);
-}
-
-function readAlgorithms(options: OptionReader): ReadonlySet<string> | undefined {
-  const value = options.get('algorithms');
-  if (value === undefined) return undefined;
-  const list: unknown[] = Array.isArray(value) ? Array.from(value) : [];
-  if (list.length === 0) throw options.invalid('algorithms', "a list of at least one algorithm, such as ['ES256']");
-  const fault = list.map(algorithmFault).find((each) => each !== undefined);
-  if (fault) throw options.fault('algorithms', fault);
-  return new Set(list as string[]);
 }
 
 function readClaims(options: OptionReader): ClaimRules | undefined {

@@ -8,19 +8,13 @@ import { memoryReplayStore, type ReplayStore } from '../proof/replay-store.js';
 import { normalizeUrl } from '../proof/request-url.js';
 import type { SenderSettings } from '../proof/sender-constraint.js';
 import { isPeerEntry, TrustedPeers } from '../proof/trusted-peers.js';
-import { algorithmFault } from './algorithms.js';
+import { readAlgorithms } from './algorithms.js';
 import { DEFAULTS } from './defaults.js';
 import type { OptionReader } from './option-reader.js';
 import type { JwksDpopNonceOptions, JwksDpopOptions, JwksMtlsOptions } from './sender-options.js';
 
 /** @internal */
 export const SENDER_NAMES = ['dpop', 'mtls', 'boundTokens'];
-
-/** @internal */
-export interface ResolvedSender extends SenderSettings {
-  /** What the log says at start. */
-  readonly senderWarnings: readonly string[];
-}
 
 const PROOF_AGE = { least: 5_000, most: 600_000 };
 const NONCE_LIFETIME = { least: 10_000, most: 86_400_000 };
@@ -34,8 +28,11 @@ const DPOP_NAMES = [
   'nonce',
 ] satisfies (keyof JwksDpopOptions)[];
 
-/** Reads `dpop`, `mtls` and `boundTokens`. @internal */
-export function resolveSender(options: OptionReader, isClusterWorker = cluster.isWorker): ResolvedSender {
+/** Reads `dpop`, `mtls` and `boundTokens`. `warnings` are for the log at start. @internal */
+export function resolveSender(
+  options: OptionReader,
+  isClusterWorker = cluster.isWorker,
+): { readonly sender: SenderSettings; readonly warnings: readonly string[] } {
   const dpop = resolveDpop(options);
   const isVerifiedByGateway = readBoundTokens(options);
   if (isVerifiedByGateway && dpop?.required)
@@ -44,15 +41,14 @@ export function resolveSender(options: OptionReader, isClusterWorker = cluster.i
       `can't be 'verified-by-gateway' beside "dpop.required": what the gateway has checked comes as a bearer token`,
     );
   return {
-    dpop,
-    mtls: resolveMtls(options),
-    isVerifiedByGateway,
-    senderWarnings: [
+    sender: { dpop, mtls: resolveMtls(options), isVerifiedByGateway },
+    warnings: [
       isVerifiedByGateway && GATEWAY,
       dpop && !dpop.replay && NO_REPLAY_STORE,
       dpop &&
         hasDefaultReplayStore(options) &&
         (isClusterWorker ? CLUSTER : isStoreGiven(options) && SEVERAL_PROCESSES),
+      hasUnusedProxies(options) && UNUSED_PROXIES,
     ].filter((warning) => typeof warning === 'string'),
   };
 }
@@ -67,6 +63,11 @@ function isStoreGiven(options: OptionReader): boolean {
   return store !== undefined && store !== false;
 }
 
+function hasUnusedProxies(options: OptionReader): boolean {
+  const { certificate, trustedProxies } = (options.get('mtls') ?? {}) as Partial<JwksMtlsOptions>;
+  return trustedProxies !== undefined && (certificate === 'socket' || typeof certificate === 'function');
+}
+
 const GATEWAY =
   'Tokens that are bound to their sender are accepted as bearer tokens (boundTokens: "verified-by-gateway"): only a gateway that checks their proofs may reach this application';
 const NO_REPLAY_STORE =
@@ -76,6 +77,9 @@ const CLUSTER =
   'Each worker of this cluster remembers DPoP proofs on its own, so that one can be used once in each: set "dpop.replay" to redisReplayStore(client)';
 const SEVERAL_PROCESSES =
   'Option "cache.store" is for several processes, and each remembers DPoP proofs on its own, so that one can be used once in each: set "dpop.replay" to redisReplayStore(client), or to memoryReplayStore() if there is one process';
+
+const UNUSED_PROXIES =
+  'Option "mtls.trustedProxies" is not used: it is for certificates in a header, and "mtls.certificate" takes them from the connection, or from a function, which has to look at the peer itself';
 
 function readBoundTokens(options: OptionReader): boolean {
   const value = options.get('boundTokens') ?? DEFAULTS.boundTokens;
@@ -92,7 +96,7 @@ function resolveDpop(parent: OptionReader): DpopSettings | undefined {
     required: options.boolean('required', DEFAULTS.dpop.required),
     publicUrl: readPublicUrl(options),
     proofMaxAge: durationWithin(options, 'proofMaxAge', DEFAULTS.dpop.proofMaxAge, PROOF_AGE),
-    algorithms: readAlgorithms(options),
+    algorithms: readAlgorithms(options) ?? DEFAULTS.dpop.algorithms,
     replay: readReplay(options),
     nonces: readNonces(options),
   };
@@ -111,16 +115,6 @@ function readPublicUrl(options: OptionReader): string | undefined {
       !isPlain,
     );
   return url.replace(/\/+$/, '');
-}
-
-function readAlgorithms(options: OptionReader): readonly string[] {
-  const value = options.get('algorithms');
-  if (value === undefined) return DEFAULTS.dpop.algorithms;
-  if (!Array.isArray(value) || value.length === 0) throw options.invalid('algorithms', 'a list of algorithms');
-  const list: unknown[] = Array.from(value);
-  const faults = list.map((name) => algorithmFault(name)).filter((fault) => fault !== undefined);
-  if (faults[0] !== undefined) throw options.fault('algorithms', faults[0]);
-  return list as string[];
 }
 
 function readReplay(options: OptionReader): ReplayStore | undefined {
@@ -163,11 +157,6 @@ function resolveMtls(parent: OptionReader): CertificateSource | undefined {
   const options = parent.section('mtls', ['certificate', 'trustedProxies'] satisfies (keyof JwksMtlsOptions)[]);
   const proxies = options.list('trustedProxies', isPeerEntry, 'a list of IP addresses and networks such as 10.0.0.0/8');
   const certificate = options.get('certificate');
-  if (proxies && (certificate === 'socket' || typeof certificate === 'function'))
-    throw options.fault(
-      'trustedProxies',
-      `is for certificates in a header, and "${options.nameOf('certificate')}" takes them from ${certificate === 'socket' ? "the connection ('socket')" : 'a function, which has to look at the peer itself'}: leave one of them out`,
-    );
   if (certificate === 'socket') return { kind: 'socket' };
   const find =
     typeof certificate === 'function'
@@ -178,7 +167,7 @@ function resolveMtls(parent: OptionReader): CertificateSource | undefined {
   if (!proxies || proxies.length === 0)
     throw options.fault(
       'trustedProxies',
-      `must name the proxies that set the header: from anyone else it could be forged`,
+      'must name the proxies that set the header: from anyone else it could be forged',
     );
   return { kind: 'header', format, name, proxies: new TrustedPeers(proxies) };
 }

@@ -82,8 +82,8 @@ export interface JwksMtlsOptions {
     | ((request: never) => unknown);
   /**
    * The addresses and networks of the proxies whose header counts, such as `['10.0.0.0/8']`: compared
-   * with the peer of the connection, never with `X-Forwarded-For`. Required with a header, rejected
-   * without one.
+   * with the peer of the connection, never with `X-Forwarded-For`. Required with a header, unused
+   * otherwise, of which the log warns at start.
    *
    * @default none
    */

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
 import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
+import { decodePart } from '../tokens/compact-jwt.js';
 import { getOwn } from '../tokens/json-object.js';
 import { isSignatureGood } from '../tokens/signature.js';
-import { fromBase64url } from './base64url.js';
 import { dpopFault } from './dpop-faults.js';
 import { parseProofObject } from './proof-object.js';
 import type { ProofKey, ProofKeys } from './proof-key.js';
@@ -60,7 +60,7 @@ export function parseDpopProof(sent: unknown, keys: ProofKeys): DpopProof {
   const headerEnd = sent.indexOf('.');
   const payloadEnd = sent.indexOf('.', headerEnd + 1);
   // A fourth part would be in what stands for the third, and no base64url.
-  if (payloadEnd === -1 || !fromBase64url(sent.slice(payloadEnd + 1))) throw dpopFault('malformed');
+  if (payloadEnd === -1 || !decodePart(sent.slice(payloadEnd + 1))) throw dpopFault('malformed');
   const header = sent.slice(0, headerEnd);
   const key = keys.of(header);
   return { text: sent, header, key, claims: parseClaims(sent.slice(headerEnd + 1, payloadEnd)) };

@@ -33,12 +33,10 @@ export class ProofKeys {
     return this.kept.get(header) ?? parseProofHeader(header, this.algorithms);
   }
 
-  /** Returns whether it was kept before. */
-  keep(header: string, key: ProofKey): boolean {
-    if (this.kept.has(header)) return true;
+  keep(header: string, key: ProofKey): void {
+    if (this.kept.has(header)) return;
     // A copy of the text: a slice would keep its whole proof in memory.
     this.kept.set(Buffer.from(header, 'latin1').toString('latin1'), key);
-    return false;
   }
 }
 

@@ -1,11 +1,11 @@
 import { MalformedTokenError } from '../core/errors.js';
+import { decodePart } from '../tokens/compact-jwt.js';
 import { parseJsonObject, type JsonObject } from '../tokens/json-object.js';
-import { fromBase64url } from './base64url.js';
 import { dpopFault } from './dpop-faults.js';
 
 /** The JSON object of one part of a proof. Throws a DpopProofError. @internal */
 export function parseProofObject(part: string): JsonObject {
-  const bytes = fromBase64url(part);
+  const bytes = decodePart(part);
   const object = bytes && parse(bytes);
   if (!object) throw dpopFault('malformed');
   return object;

@@ -13,15 +13,13 @@ export interface SenderSettings {
   readonly isVerifiedByGateway: boolean;
 }
 
-/** How a token came. @internal */
+/** A token, and how it came. @internal */
 export interface SentToken {
-  readonly accessToken: string;
-  /** Absent: the token came without one, as by `verify()`. */
-  readonly scheme: TokenScheme | undefined;
-  /** Absent: it did not come with an HTTP request. */
-  readonly proof: SenderProof | undefined;
-  /** In milliseconds. */
-  readonly clockTolerance: number;
+  readonly token: string;
+  /** Absent: it came without one, as by `verify()`. */
+  readonly scheme?: TokenScheme | undefined;
+  /** What its sender proves possession by; absent where it did not come with an HTTP request. */
+  readonly proof?: SenderProof | undefined;
 }
 
 /**
@@ -42,26 +40,31 @@ export class SenderConstraint {
 
   /**
    * Returns what the sender has proved; `undefined` for a bearer token. Throws, or rejects, where
-   * the token is not the sender's.
+   * the token is not the sender's. `clockTolerance` is in milliseconds.
    */
-  check(claims: object, sent: SentToken): MaybePromise<SenderConstrained | undefined> {
+  check(claims: object, sent: SentToken, clockTolerance: number): MaybePromise<SenderConstrained | undefined> {
     if (!isBound(claims) && sent.scheme !== 'DPoP') {
       if (this.settings.dpop?.required) throw bindingFault(NOT_BOUND, REQUIRED);
       return undefined;
     }
-    const check = () => this.checkBound(isBound(claims) ? confirmationOf(claims) : UNBOUND, sent);
-    return sent.proof ? sent.proof.once(this, sent.accessToken, check) : check();
+    const check = () => this.checkBound(isBound(claims) ? confirmationOf(claims) : UNBOUND, sent, clockTolerance);
+    return sent.proof ? sent.proof.once(this, sent.token, check) : check();
   }
 
-  private checkBound(cnf: Confirmation, sent: SentToken): MaybePromise<SenderConstrained | undefined> {
-    return andThen(this.checkKey(cnf, sent), (key) =>
+  private checkBound(
+    cnf: Confirmation,
+    sent: SentToken,
+    clockTolerance: number,
+  ): MaybePromise<SenderConstrained | undefined> {
+    return andThen(this.checkKey(cnf, sent, clockTolerance), (key) =>
       andThen(this.checkCertificate(cnf, sent), (certificate) => key ?? certificate),
     );
   }
 
   private checkKey(
     { jkt }: Confirmation,
-    { scheme, proof, accessToken, clockTolerance }: SentToken,
+    { token: accessToken, scheme, proof }: SentToken,
+    clockTolerance: number,
   ): MaybePromise<SenderConstrained | undefined> {
     const { dpop, isVerifiedByGateway } = this.settings;
     if (scheme === 'DPoP' && this.dpop) {

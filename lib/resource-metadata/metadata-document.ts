@@ -53,8 +53,8 @@ export function metadataDocument(
 /** Members about tokens that are bound to their sender. None: such tokens are rejected. */
 function senderConstraints({ sender }: RuntimeSettings): Readonly<Record<string, unknown>> {
   return {
-    dpop_signing_alg_values_supported: sender?.dpop?.algorithms,
-    dpop_bound_access_tokens_required: sender?.dpop?.required ? true : undefined,
-    tls_client_certificate_bound_access_tokens: sender?.mtls ? true : undefined,
+    dpop_signing_alg_values_supported: sender.dpop?.algorithms,
+    dpop_bound_access_tokens_required: sender.dpop?.required ? true : undefined,
+    tls_client_certificate_bound_access_tokens: sender.mtls ? true : undefined,
   };
 }

@@ -1,4 +1,4 @@
-import { DOCUMENT_PATH, PATH_CHARACTERS } from '../documents/document-path.js';
+import { DOCUMENT_PATH, PATH_CHARACTERS } from '../documents/document-route.js';
 import { describe } from '../options/describe.js';
 import { OptionReader } from '../options/option-reader.js';
 import { isScope } from '../auth/route-options.js';

@@ -2,6 +2,13 @@ import { parseRetryAfter } from '../core/backoff.js';
 import { isSourceError, JwksConnectionError, type SourceError } from '../core/errors.js';
 
 /**
+ * The source was not asked, because of a limit of this process: that says nothing about the source.
+ *
+ * @internal
+ */
+export class NotAskedError extends JwksConnectionError {}
+
+/**
  * Codes of Node, OpenSSL and undici. None of the first goes away by asking again: a wrong
  * certificate stays wrong.
  */

@@ -58,14 +58,22 @@ export function parseCompactJwt(token: unknown, maxLength: number): CompactJwt {
 const scratch = Buffer.alloc(MAX_TOKEN_LENGTH);
 
 /**
- * Buffer takes any text for base64url and skips what is not; encoding the bytes again gives their
- * one canonical spelling (RFC 4648 section 3.5), so that what differs from it was anything else.
- * Cheaper than looking at the characters.
+ * The bytes of a part in canonical base64url, until the next part is decoded; `undefined` for any
+ * other text. Buffer skips what is not base64url; encoding the bytes again gives their one canonical
+ * spelling (RFC 4648 section 3.5), so that what differs from it was anything else. Cheaper than
+ * looking at the characters.
+ *
+ * @internal
  */
-function decode(part: string): Buffer {
+export function decodePart(part: string): Buffer | undefined {
   const length = scratch.write(part, 'base64url');
-  if (part === '' || scratch.toString('base64url', 0, length) !== part) throw new MalformedTokenError();
-  return scratch.subarray(0, length);
+  return part !== '' && scratch.toString('base64url', 0, length) === part ? scratch.subarray(0, length) : undefined;
+}
+
+function decode(part: string): Buffer {
+  const bytes = decodePart(part);
+  if (!bytes) throw new MalformedTokenError();
+  return bytes;
 }
 
 type OpenedHeader = Pick<CompactJwt, 'header' | 'selector'>;

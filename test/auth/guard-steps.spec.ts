@@ -153,7 +153,11 @@ describe('JwksAuthGuard, beside guards of other kinds', () => {
 describe('JwksAuthGuard, and where the token is', () => {
   const tokenFrom = ({ data, headers }: { data?: { token?: string }; headers: Record<string, string> }) =>
     data?.token ?? headers['x-token'] ?? null;
-  const extracting = () => Object.assign(new FakeJwks().trust('good'), { settings: { tokenFrom } });
+  const extracting = () => {
+    const jwks = new FakeJwks().trust('good');
+    Object.assign(jwks.settings, { tokenFrom });
+    return jwks;
+  };
 
   it('asks `tokenFrom` of a message for what came with it, in the form of a request', async () => {
     const message = contextOf('rpc', [{ token: 'good' }, tcpContext()]);

@@ -14,7 +14,7 @@ const authorizeRoute = async (
   claims: JWTPayload,
   options: AuthenticatedOptions,
   scopesFrom?: ScopesFrom,
-): Promise<void> => authorizeNow(claims, options, { scopesFrom, now: () => NOW });
+): Promise<void> => authorizeNow({ token: { claims }, scopesFrom }, options, { now: () => NOW });
 
 describe('scopesOf', () => {
   it.each([

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { InvalidJwkSetError, JwksConnectionError } from '../../lib/core/errors.js';
-import { NotAskedError } from '../../lib/core/not-asked-error.js';
+import { NotAskedError } from '../../lib/sources/source-faults.js';
 import { JwkSet } from '../../lib/keys/jwk-set.js';
 import { testKey, type TestKey } from '../support/keys.js';
 import { settle } from '../support/manual-clock.js';

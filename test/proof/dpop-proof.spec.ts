@@ -176,9 +176,8 @@ describe('a DPoP proof', () => {
     const keys = new ProofKeys(ALGORITHMS);
     const { header, key } = await verify(await proofOf(signer), keys);
     expect(keys.of(header)).not.toBe(key);
-    expect(keys.keep(header, key)).toBe(false);
+    keys.keep(header, key);
     expect(keys.of(header)).toBe(key);
-    expect(keys.keep(header, key)).toBe(true);
   });
 
   it('P21: is rejected after any change of one character, also with its key kept', async () => {

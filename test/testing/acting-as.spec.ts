@@ -41,6 +41,12 @@ class OrdersController {
     return 'administered';
   }
 
+  @Get('recent')
+  @Authenticated({ stepUp: { maxAge: '5m' } })
+  recent() {
+    return 'recent';
+  }
+
   @Get('public')
   @Public()
   open(@Claims() claims: unknown) {
@@ -129,6 +135,16 @@ describe('actingAs', () => {
       .useValue(actingAs({ scp: ['orders:write'] }));
     await using app = await started(builder);
     expect((await app.get('/orders/write')).status).toBe(200);
+  });
+
+  it('makes the login of the user as recent as auth_time says', async () => {
+    const ask = async (ago: number) => {
+      const guard = actingAs({ auth_time: Math.floor(Date.now() / 1000) - ago });
+      await using app = await started(controllerAlone().overrideGuard(JwksAuthGuard).useValue(guard));
+      return await app.get('/orders/recent');
+    };
+    expect((await ask(60)).body).toBe('recent');
+    expect((await ask(600)).status).toBe(401);
   });
 
   it('takes the place of a guard for the whole application', async () => {

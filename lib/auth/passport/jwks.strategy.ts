@@ -5,14 +5,14 @@ import type { MaybePromise } from '../../core/maybe-promise.js';
 import { MissingTokenError, TokenError } from '../../core/errors.js';
 import { JwksService } from '../../jwks.service.js';
 import { completedService } from '../completed-service.js';
-import { extractToken, extractTokenOrDpop, resolveBearerToken, sentScheme } from '../request/credentials.js';
+import { extractToken, extractTokenOrDpop, resolveBearerToken } from '../request/credentials.js';
 import { offerStrategy } from './passport-name.js';
 import { errorResponseIn, patchAuthGuard, keepResponse } from './passport-refusal.js';
 import { httpExceptionOf, ownAnswer, errorResponseOf } from '../response/refusal.js';
 import { bindToRequest } from '../invocation.js';
 import { attachTo, requestOf } from '../request/request-context.js';
-import { offerOf, senderOf, takesDpop } from '../sender.js';
-import type { ChallengeOffer } from '../response/challenge.js';
+import { offerOf, type ChallengeOffer } from '../response/challenge.js';
+import { senderOf, takesDpop } from '../sender.js';
 import type { ClaimsErrorMapper, Authentication } from '../verification.js';
 import { verifyToken } from '../shared-verification.js';
 
@@ -107,7 +107,7 @@ export class JwksStrategy extends PassportStrategy implements OnModuleInit {
   }
 
   private offerFor(request: unknown): ChallengeOffer {
-    return offerOf(this.jwks, takesDpop(this.jwks) ? sentScheme(request) : 'Bearer');
+    return offerOf(this.jwks, { request: () => request });
   }
 
   private toException(error: unknown, request: unknown): void {

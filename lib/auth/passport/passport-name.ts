@@ -66,7 +66,7 @@ function configuredOf(jwks: JwksService): string {
 
 /** Without replay stores: which of two remembers a proof makes no difference. */
 function senderRulesOf({ settings }: JwksService): unknown {
-  const { dpop, mtls, isVerifiedByGateway = false } = settings.sender ?? {};
+  const { dpop, mtls, isVerifiedByGateway } = settings.sender;
   return [
     isVerifiedByGateway,
     // A nonce of the same time is the same where secret and lifetime are.

@@ -1,5 +1,9 @@
+import type { ExecutionContext } from '@nestjs/common';
 import type { InsufficientScopeError, AnyJwksError } from '../../core/errors.js';
+import type { JwksService } from '../../jwks.service.js';
 import type { TokenScheme } from '../../proof/sender-proof.js';
+import { sentScheme } from '../request/credentials.js';
+import { freezeRouteOptions, type AuthenticatedOptions } from '../route-options.js';
 
 /** Which schemes a route takes, and what its challenges say besides the error. @internal */
 export interface ChallengeOffer {
@@ -10,7 +14,7 @@ export interface ChallengeOffer {
   readonly dpopAlgorithms: readonly string[] | undefined;
   /** URL of the metadata of the protected resource (RFC 9728 section 5.1). */
   readonly resourceMetadata: string | undefined;
-  /** What the route asks for, told to clients that come without a token. */
+  /** The scopes that the route requires, for clients that come without a token. */
   readonly scopes: readonly string[];
 }
 
@@ -23,7 +27,41 @@ export const BEARER_ALONE: ChallengeOffer = {
   scopes: [],
 };
 
-interface Refusal {
+/** A request that is rejected. Its members are asked only where a challenge depends on them. @internal */
+export interface RejectedRequest {
+  readonly request: () => unknown;
+  /** Absent: a request of HTTP. */
+  readonly context?: ExecutionContext;
+  /** Absent: the options of the route are not known. */
+  readonly options?: () => AuthenticatedOptions | undefined;
+}
+
+/** What the challenges of a rejected request say. @internal */
+export function offerOf(jwks: JwksService, rejected: RejectedRequest): ChallengeOffer {
+  const { dpop, mtls, isVerifiedByGateway } = jwks.settings.sender;
+  if (!dpop && !jwks.resource) return BEARER_ALONE;
+  const { scopes = [], anyOfScopes = [], senderConstrained = false } = routeOptions(rejected);
+  const isDpopAsked = senderConstrained && !mtls && !isVerifiedByGateway;
+  return {
+    used: dpop ? sentScheme(rejected.request(), rejected.context) : 'Bearer',
+    isBearerTaken: !dpop || !(dpop.required || isDpopAsked),
+    dpopAlgorithms: dpop?.algorithms,
+    resourceMetadata: jwks.resource?.metadataUrl,
+    // All of them, as in the 403 of a token that lacks one: a token that has these is enough.
+    scopes: jwks.resource ? [...new Set([...scopes, ...anyOfScopes])] : [],
+  };
+}
+
+function routeOptions({ options }: RejectedRequest): AuthenticatedOptions {
+  try {
+    return freezeRouteOptions(options?.() ?? {});
+  } catch {
+    // `getOptions` of a subclass: what it throws must not replace the error that is answered.
+    return {};
+  }
+}
+
+interface ChallengeError {
   readonly error?: string | undefined;
   readonly description: string;
 }
@@ -37,7 +75,7 @@ type Parameter = readonly [name: string, value: string];
  * @internal
  */
 export function challengesFor(
-  refusal: Refusal,
+  fault: ChallengeError,
   thrown: AnyJwksError,
   realm: string | undefined,
   offer: ChallengeOffer,
@@ -57,13 +95,17 @@ export function challengesFor(
       ...(resourceMetadata ? [['resource_metadata', resourceMetadata] as const] : []),
       ...(scheme === 'DPoP' && dpopAlgorithms ? [['algs', dpopAlgorithms.join(' ')] as const] : []),
     ]);
-  const parameters = errorParameters(refusal, thrown, offer);
+  const parameters = errorParameters(fault, thrown, offer);
   // Without an error there is nothing to say of one scheme alone.
-  const ofOthers = refusal.error ? [] : parameters;
+  const ofOthers = fault.error ? [] : parameters;
   return [challengeOf(first, parameters), ...others.map((scheme) => challengeOf(scheme, ofOthers))].join(', ');
 }
 
-function errorParameters({ error, description }: Refusal, thrown: AnyJwksError, offer: ChallengeOffer): Parameter[] {
+function errorParameters(
+  { error, description }: ChallengeError,
+  thrown: AnyJwksError,
+  offer: ChallengeOffer,
+): Parameter[] {
   const scopes = thrown.code === 'insufficient_scope' ? (thrown as InsufficientScopeError).scopes : undefined;
   const asked = thrown.code === 'token_missing' && offer.scopes.length > 0 ? offer.scopes : undefined;
   const scope = scopes ?? asked;

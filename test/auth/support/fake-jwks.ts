@@ -1,6 +1,13 @@
+import { NO_MODULE, type RuntimeSettings } from '../../../lib/client/jwks-runtime.js';
 import type { JwksError } from '../../../lib/core/errors.js';
 import { InvalidSignatureError } from '../../../lib/core/errors.js';
 import type { JwksService } from '../../../lib/jwks.service.js';
+
+/** Those that tests change. */
+type Settings = Omit<RuntimeSettings, 'tokenFrom' | 'realm'> & {
+  tokenFrom?: ((request: never) => string | null) | undefined;
+  realm?: string | undefined;
+};
 
 type Asked = readonly [token: string, options: unknown];
 
@@ -11,7 +18,7 @@ type Asked = readonly [token: string, options: unknown];
 export class FakeJwks {
   readonly asked: Asked[] = [];
   readonly reported: string[] = [];
-  readonly settings: { tokenFrom?: (request: never) => string | null; realm?: string } = {};
+  readonly settings: Settings = { ...NO_MODULE };
   private readonly known = new Map<string, () => unknown>();
 
   /** From now on `token` has these claims and belongs to this user. */
@@ -37,6 +44,10 @@ export class FakeJwks {
   authenticate({ token, options }: { token: string; options: unknown }): unknown {
     this.asked.push([token, options]);
     return (this.known.get(token) ?? (() => Promise.reject(new InvalidSignatureError())))();
+  }
+
+  now(): number {
+    return 0;
   }
 
   report(error: JwksError): void {
