@@ -53,7 +53,7 @@ const NONCE_HINT = 'usual for the first request of a client: it repeats the requ
 export interface StepUpRequirement {
   /** Acceptable values of `acr`, the preferred one first. */
   readonly acrValues?: readonly string[];
-  /** How long ago the login (`auth_time`) may be. Milliseconds or `'5m'`. */
+  /** How long ago the login (`auth_time`) may be: milliseconds or `'5m'`, at least a second. */
   readonly maxAge?: Duration;
 }
 
@@ -76,6 +76,8 @@ export class StepUpRequiredError extends TokenError {
     super('The access token was issued after a login that is too old or too weak', options);
     this.acrValues = Object.freeze([...acrValues]);
     this.maxAge = maxAge === undefined ? undefined : Math.floor(parseDuration(maxAge) / 1000);
+    if (Number.isNaN(this.maxAge))
+      throw new TypeError('StepUpRequiredError takes a duration as "maxAge", such as "5m"');
     this.explain(() => ({ reason: this.message, hint: STEP_UP_HINT, misconfiguration: false }));
   }
 }

@@ -201,6 +201,13 @@ describe('the options of step-up', () => {
   });
 });
 
+describe('StepUpRequiredError', () => {
+  it('takes no maxAge that is not a duration, which would be NaN in the challenge', () => {
+    expect(() => new StepUpRequiredError({ maxAge: 'soon' as never })).toThrow(TypeError);
+    expect(new StepUpRequiredError({ maxAge: '90s' }).maxAge).toBe(90);
+  });
+});
+
 describe('a filter of the application', () => {
   @Catch(StepUpRequiredError)
   class OwnFilter implements ExceptionFilter {
