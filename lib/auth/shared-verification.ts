@@ -5,6 +5,13 @@ import type { Authentication } from './verification.js';
 import { requestStateOf } from './request/request-state.js';
 import type { Sender } from './sender.js';
 
+/** Where a token came from. @internal */
+export interface TokenOrigin {
+  /** For `validate`. */
+  readonly request: unknown;
+  readonly sender: Sender;
+}
+
 /**
  * Verifies a token once for each `scope` (a request, or one message of a WebSocket), for several
  * guards of one route and for the fields of one GraphQL query. Routes that name another issuer or
@@ -16,9 +23,9 @@ export function verifyOnce(
   jwks: JwksService,
   accessToken: string,
   options: AuthenticatedOptions,
-  { scope, request, sender }: { readonly scope: object; readonly request: unknown; readonly sender: Sender },
+  origin: TokenOrigin & { readonly scope: object },
 ): MaybePromise<Authentication> {
-  const state = requestStateOf(scope);
+  const state = requestStateOf(origin.scope);
   const before = state.authentications;
   for (let shared = before; shared; shared = shared.before) {
     const { jwks: service, accessToken: token } = shared;
@@ -26,7 +33,7 @@ export function verifyOnce(
   }
   let authentication: MaybePromise<Authentication>;
   try {
-    authentication = verifyToken(jwks, accessToken, options, { request, sender });
+    authentication = verifyToken(jwks, accessToken, options, origin);
   } catch (error) {
     authentication = Promise.reject(error);
   }
@@ -39,7 +46,7 @@ export function verifyToken(
   jwks: JwksService,
   accessToken: string,
   options: AuthenticatedOptions,
-  { request, sender }: { readonly request: unknown; readonly sender: Sender },
+  { request, sender }: TokenOrigin,
 ): MaybePromise<Authentication> {
   const { scheme, proof } = sender;
   return jwks.authenticate({ token: accessToken, scheme, options: verifyOptionsOf(options), proof, request });

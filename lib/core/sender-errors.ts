@@ -56,7 +56,7 @@ const NONCE_HINT = 'usual for the first request of a client: it repeats the requ
 export interface StepUpRequirement {
   /** Acceptable values of `acr`, the preferred one first. */
   readonly acrValues?: readonly string[];
-  /** How long ago the login (`auth_time`) may be, such as `'5m'`; a number is in milliseconds, from 1,000. */
+  /** How long ago the login (`auth_time`) may be: milliseconds or `'5m'`, at least a second. */
   readonly maxAge?: Duration;
 }
 
