@@ -1,7 +1,8 @@
 import type { Authentication } from './client/authentication.js';
 import type { AuthenticationRequest } from './client/authenticator.js';
 import { JwksAccess, JwksClient } from './client/jwks-client.js';
-import type { JwksRuntime, RuntimeSettings } from './client/jwks-runtime.js';
+import type { JwksRuntime } from './client/jwks-runtime.js';
+import type { ModuleSettings } from './options/resolve-options.js';
 import type { JwksStatus } from './client/trusted-issuer.js';
 import { wait } from './core/clock.js';
 import type { TokenError } from './core/errors.js';
@@ -27,7 +28,7 @@ export interface ProtectedResource {
  */
 export class JwksService extends JwksAccess {
   /** What the guard and the strategy read. @internal */
-  readonly settings: RuntimeSettings;
+  readonly settings: ModuleSettings;
   /** What exporters of metrics read. @internal */
   readonly telemetry: TelemetrySource;
 

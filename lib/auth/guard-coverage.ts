@@ -2,7 +2,7 @@ import { ApplicationConfig, type HttpAdapterHost, type ModulesContainer } from '
 import { JwksConfigurationError } from '../core/errors.js';
 import { handlersOf, isMarked, isOurGuard, type Handler, type Method } from './guard-marks.js';
 import { isObject } from './fields.js';
-import type { RuntimeSettings } from '../client/jwks-runtime.js';
+import type { ModuleSettings } from '../options/resolve-options.js';
 import { PUBLIC, ownRouteMetadataOf } from './route-metadata.js';
 
 /** The parts of Nest that say which handlers there are, and which of them Nest guards. @internal */
@@ -13,7 +13,7 @@ export interface CoverageParts {
   readonly allowed: Allowed;
 }
 
-type Allowed = RuntimeSettings['allowUnguarded'];
+type Allowed = ModuleSettings['allowUnguarded'];
 type UnguardedKind = Allowed extends ReadonlySet<infer Kind> ? Kind : never;
 
 /**

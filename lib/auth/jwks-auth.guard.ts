@@ -5,7 +5,7 @@ import { isPromise, type MaybePromise } from '../core/maybe-promise.js';
 import { JwksService } from '../jwks.service.js';
 import { completedService } from './completed-service.js';
 import { stateOf } from './context-state.js';
-import { extractToken, extractTokenOrDpop, hasOtherCredentials, resolveBearerToken } from './request/credentials.js';
+import { extractToken, findToken, hasOtherCredentials } from './request/credentials.js';
 import { messageRequest } from './request/message-headers.js';
 import { offerOf } from './response/challenge.js';
 import { setNonce, toException } from './response/refuse.js';
@@ -16,7 +16,7 @@ import type { ClaimsErrorMapper, Authentication } from './verification.js';
 import { PUBLIC, routeMetadataOf } from './route-metadata.js';
 import { freezeRouteOptions, isFrozenRoute, type AuthenticatedOptions } from './route-options.js';
 import { assertSenderConstrained, authorizeRoute } from './route-rules.js';
-import { senderOf, takesDpop } from './sender.js';
+import { senderOf } from './sender.js';
 import { verifyOnce } from './shared-verification.js';
 
 /**
@@ -110,9 +110,7 @@ export class JwksAuthGuard implements CanActivate {
     if (tokenFrom && context.getType<string>() === 'rpc' && request === requestOf(context))
       return extractToken(tokenFrom, messageRequest(context.getArgByIndex(0), request));
     if (request === undefined || request === null) return undefined;
-    const isDpopTaken = takesDpop(this.jwks);
-    if (!tokenFrom) return resolveBearerToken(request, context, isDpopTaken);
-    return isDpopTaken ? extractTokenOrDpop(tokenFrom, request, context) : extractToken(tokenFrom, request);
+    return findToken(this.jwks.settings, request, context);
   }
 
   /**

@@ -1,6 +1,6 @@
 import { JwksConfigurationError } from '../core/errors.js';
 import type { StepUpRequirement } from '../core/sender-errors.js';
-import { stepUpFault } from '../core/step-up-fault.js';
+import { isChallengeValue, stepUpFault } from '../core/challenge-values.js';
 import { freezeOptions, type FrozenOptions } from '../options/frozen-options.js';
 import { CLAIM_RULES, freezeClaimRules, isClaimRules, type ClaimRules } from '../tokens/claim-rules.js';
 
@@ -52,14 +52,6 @@ export interface AuthenticatedOptions {
    * `scopes`.
    */
   readonly stepUp?: StepUpRequirement;
-}
-
-/** RFC 6750 section 3: what a scope may be made of, so that it fits a challenge. */
-const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
-
-/** @internal */
-export function isScope(value: unknown): value is string {
-  return typeof value === 'string' && SCOPE.test(value);
 }
 
 type Check = (value: unknown) => string | undefined;
@@ -143,7 +135,7 @@ function asksNothing({ issuer, audience }: AuthenticatedOptions): boolean {
 }
 
 function scopeFault(value: unknown): string | undefined {
-  const good = Array.isArray(value) && value.length > 0 && value.every(isScope);
+  const good = Array.isArray(value) && value.length > 0 && value.every(isChallengeValue);
   return good
     ? undefined
     : 'takes a list of at least one scope; a scope is a string without spaces, quotes and backslashes (RFC 6750 section 3)';

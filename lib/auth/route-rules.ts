@@ -55,10 +55,10 @@ function assertStepUp(claims: Readonly<JWTPayload>, required: StepUpRequirement,
 /** For a route that takes bound tokens alone. @internal */
 export function assertSenderConstrained(
   { senderConstrained }: VerifiedToken,
-  sender: SenderSettings | undefined,
+  { dpop, mtls, isVerifiedByGateway }: SenderSettings,
 ): void {
   if (senderConstrained !== undefined) return;
-  const isTaken = sender?.dpop ?? sender?.mtls ?? sender?.isVerifiedByGateway;
+  const isTaken = dpop ?? mtls ?? isVerifiedByGateway;
   throw bindingFault(
     'The access token is not bound to its sender ("cnf"), as this route asks for',
     isTaken ? 'have the client request a bound token, by DPoP or with a client certificate' : SET_AN_OPTION,

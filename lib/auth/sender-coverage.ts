@@ -10,8 +10,11 @@ import { ownRouteMetadataOf, PUBLIC } from './route-metadata.js';
  *
  * @internal
  */
-export function unreachableRoutes(modules: ModulesContainer, sender: SenderSettings | undefined): string[] {
-  if (sender?.dpop || sender?.mtls || sender?.isVerifiedByGateway) return [];
+export function unreachableRoutes(
+  modules: ModulesContainer,
+  { dpop, mtls, isVerifiedByGateway }: SenderSettings,
+): string[] {
+  if (dpop || mtls || isVerifiedByGateway) return [];
   const warnings = new Set<string>();
   for (const { types } of typesIn(modules))
     for (const type of types)

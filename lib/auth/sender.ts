@@ -14,11 +14,6 @@ export interface Sender {
 
 const NOT_ASKED: Sender = { scheme: undefined, proof: undefined };
 
-/** Whether the scheme `DPoP` is taken. @internal */
-export function takesDpop({ settings }: JwksService): boolean {
-  return settings.sender.dpop !== undefined;
-}
-
 /**
  * The sender of a request; without `context` one of HTTP. Costs nothing where senders are not
  * checked.

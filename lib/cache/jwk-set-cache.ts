@@ -9,7 +9,7 @@ import { FailureBackoff } from './failure-backoff.js';
 import { StoreCoordinator } from './store-coordinator.js';
 import { CurrentJwkSet, type CachedJwkSet } from './current-jwk-set.js';
 import type { JwkSetStore } from './jwk-set-store.js';
-import { StaleWhileRevalidate } from './stale-while-revalidate.js';
+import { StaleWhileRevalidate, type StaleWhileRevalidateSettings } from './stale-while-revalidate.js';
 import type { KeyLookup, KeyLookupStatus, RefreshRequest } from './key-lookup.js';
 import type { LifetimePolicy } from './lifetime.js';
 import { RefetchBudget, type RefetchBudgetSettings } from './refetch-budget.js';
@@ -20,17 +20,10 @@ import { SetReporter } from './set-events.js';
 export type { KeyLookupStatus, RefreshRequest } from './key-lookup.js';
 
 /** @internal */
-export interface JwkSetCacheSettings extends LifetimePolicy {
+export interface JwkSetCacheSettings extends LifetimePolicy, StaleWhileRevalidateSettings {
   /** How long one attempt may take, and the most that a caller waits, in milliseconds. */
   readonly deadline: number;
-  /** False: nothing is held, every look-up fetches. */
-  readonly enabled: boolean;
   readonly refetchLimit: RefetchBudgetSettings;
-  /**
-   * Whether a caller that nothing held can answer waits for the next attempt after a failed one.
-   * Not where another member can be asked instead.
-   */
-  readonly waitsForNextAttempt: boolean;
   /** Names the set in events. */
   readonly issuer?: string | undefined;
 }

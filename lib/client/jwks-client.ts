@@ -202,9 +202,9 @@ export class JwksClient extends JwksAccess {
    */
   status(): JwksStatus {
     if (this.issuer === undefined && this.hasSeveral) throw namelessIssuer();
-    const { issuers, untrusted } = this.runtime;
+    const { issuers } = this.runtime;
     const trustedIssuer = this.issuer === undefined ? issuers.all()[0] : issuers.known(this.issuer);
-    return trustedIssuer?.status(untrusted) ?? idleStatus(this.issuer);
+    return trustedIssuer ? this.runtime.statusOf(trustedIssuer) : idleStatus(this.issuer);
   }
 
   /**

@@ -1,12 +1,15 @@
 import type { Observable } from 'rxjs';
 import { systemClock, type Clock } from '../core/clock.js';
 import { JwksEvents, type JwksEvent } from '../core/events.js';
-import type { TokenExtractorRequest, UnguardedKind } from '../options/jwks-options.js';
-import type { ResolvedOpenApi } from '../options/open-api-options.js';
-import type { ResolvedMetrics } from '../options/metrics-options.js';
-import { resolveClientOptions, resolveModuleOptions, type ResolvedKeeping } from '../options/resolve-options.js';
+import type { UnguardedKind } from '../options/jwks-options.js';
+import {
+  resolveClientOptions,
+  resolveModuleOptions,
+  type ModuleSettings,
+  type ResolvedKeeping,
+} from '../options/resolve-options.js';
 import type { ResolvedTrust } from '../options/resolve-trust.js';
-import { SenderConstraint, type SenderSettings } from '../proof/sender-constraint.js';
+import { SenderConstraint } from '../proof/sender-constraint.js';
 import { createTransport, type HttpTransport } from '../sources/http-dispatcher.js';
 import { Authenticator, type AuthenticatorParts } from './authenticator.js';
 import { DynamicIssuers } from './dynamic-issuers.js';
@@ -15,26 +18,11 @@ import { TokenCache } from '../tokens/token-cache.js';
 import { ConfiguredIssuers, type IssuerRegistry } from './issuer-registry.js';
 import { ModuleTelemetry } from './module-telemetry.js';
 import { TokenTally } from './token-tally.js';
-import type { JwksStatus } from './trusted-issuer.js';
+import type { JwksStatus, TrustedIssuer } from './trusted-issuer.js';
 import { TrustedIssuerFactory } from './trusted-issuer-factory.js';
 
-/** Options that the guard, the strategy and the module read. @internal */
-export interface RuntimeSettings {
-  readonly prefetch: boolean | 'required';
-  readonly metrics: ResolvedMetrics;
-  readonly openApi: ResolvedOpenApi;
-  readonly allowUnguarded: ReadonlySet<UnguardedKind>;
-  readonly tokenFrom: ((request: TokenExtractorRequest) => string | null) | undefined;
-  readonly realm: string | undefined;
-  readonly sender: SenderSettings;
-  /** Whether `request.auth` is the `AuthInfo` of the MCP SDK. */
-  readonly attachMcp: boolean;
-  /** What the log says at start of options that have less effect than they seem to. */
-  readonly warnings: readonly string[];
-}
-
 /** Of what has no module around it. @internal */
-export const NO_MODULE: RuntimeSettings = {
+export const NO_MODULE: ModuleSettings = {
   prefetch: false,
   metrics: false,
   openApi: false,
@@ -78,7 +66,7 @@ export class JwksRuntime {
 
   constructor(
     private readonly parts: RuntimeParts,
-    readonly settings: RuntimeSettings,
+    readonly settings: ModuleSettings,
   ) {
     const { issuers, events, clock, tokenCache } = parts;
     this.issuers = issuers;
@@ -100,27 +88,14 @@ export class JwksRuntime {
 
   /** Throws a JwksConfigurationError. Nothing is fetched yet. */
   static ofModule(options: unknown, clock = systemClock): JwksRuntime {
-    const {
-      trust,
-      prefetch,
-      metrics,
-      openApi,
-      allowUnguarded,
-      tokenFrom,
-      realm,
-      attachMcp,
-      sender,
-      warnings,
-      ...keeping
-    } = resolveModuleOptions(options);
-    const settings = { prefetch, metrics, openApi, allowUnguarded, tokenFrom, realm, attachMcp, sender, warnings };
-    return new JwksRuntime(partsOf(trust, keeping, clock), settings);
+    const resolved = resolveModuleOptions(options);
+    return new JwksRuntime(partsOf(resolved.trust, resolved, clock), resolved.settings);
   }
 
   /** The same for the options of a client. */
   static ofClient(options: unknown, clock = systemClock): JwksRuntime {
-    const { trust, ...keeping } = resolveClientOptions(options);
-    return new JwksRuntime(partsOf(trust, keeping, clock), NO_MODULE);
+    const resolved = resolveClientOptions(options);
+    return new JwksRuntime(partsOf(resolved.trust, resolved, clock), NO_MODULE);
   }
 
   /** Loads the sets of all issuers; rejects with the first error. */
@@ -130,8 +105,12 @@ export class JwksRuntime {
 
   /** State, keys, times and counters of each issuer in use. */
   status(): JwksStatus[] {
+    return this.issuers.all().map((trustedIssuer) => this.statusOf(trustedIssuer));
+  }
+
+  statusOf(trustedIssuer: TrustedIssuer): JwksStatus {
     const boundTokens = this.settings.sender.isVerifiedByGateway && { boundTokens: 'verified-by-gateway' as const };
-    return this.issuers.all().map((trustedIssuer) => ({ ...trustedIssuer.status(this.untrusted), ...boundTokens }));
+    return { ...trustedIssuer.status(this.untrusted), ...boundTokens };
   }
 
   async close(): Promise<void> {

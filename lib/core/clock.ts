@@ -30,8 +30,14 @@ export const systemClock: Clock = {
   // cancelled when that wait ends, so that a script that awaits a look-up doesn't exit in the
   // middle of it. There is no timer between requests.
   timer: (delay, callback) => {
-    const handle = setTimeout(callback, delay);
-    return () => clearTimeout(handle);
+    let immediate: NodeJS.Immediate | undefined;
+    // In a process that was busy for as long, an answer waits in its socket when its deadline ends: it
+    // is read first.
+    const timeout = setTimeout(() => (immediate = setImmediate(callback)), delay);
+    return () => {
+      clearTimeout(timeout);
+      clearImmediate(immediate);
+    };
   },
 };
 

@@ -2,7 +2,7 @@ import { JwksError, TokenError } from './base-errors.js';
 import type { Diagnosis } from './diagnosis.js';
 import { safeText } from './events.js';
 import { parseDuration, type Duration } from './clock.js';
-import { stepUpFault } from './step-up-fault.js';
+import { stepUpFault } from './challenge-values.js';
 
 /** What is wrong with a DPoP proof, with what to do about it. @internal */
 export interface DpopFault {

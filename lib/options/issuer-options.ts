@@ -48,8 +48,8 @@ export interface JwksTokenOptions {
   clockTolerance?: Duration;
   /**
    * The maximum age of a token by its `iat`, whatever `exp` says. A token without `iat` is then
-   * rejected. Milliseconds or `'1h'`, longer than 0; a number under
-   * 1,000 is an error, since seconds are meant.
+   * rejected. Milliseconds or `'1h'`, longer than 0; a number under 1,000 is an error, since seconds are
+   * meant.
    *
    * @default not checked
    */

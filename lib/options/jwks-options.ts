@@ -176,8 +176,8 @@ export interface JwksMultiIssuerOptions extends JwksSharedOptions, JwksTokenOpti
   /**
    * How long what a function for `issuers` returned is used. It is called again in the background
    * before that; while it fails, its last result stays in use. `JwksService.forgetIssuer` drops a
-   * result at once. Milliseconds or `'5m'`, longer than 0; a number under
-   * 1,000 is an error, since seconds are meant.
+   * result at once. Milliseconds or `'5m'`, longer than 0; a number under 1,000 is an error, since
+   * seconds are meant.
    *
    * @default '5m'
    */

@@ -27,9 +27,8 @@ export interface ResolvedKeeping {
   readonly issuersTtl: number;
 }
 
-/** @internal */
-export interface ResolvedModule extends ResolvedKeeping {
-  readonly trust: ResolvedTrust;
+/** Options that the guard, the strategy and the module read. @internal */
+export interface ModuleSettings {
   readonly prefetch: boolean | 'required';
   readonly metrics: ResolvedMetrics;
   readonly openApi: ResolvedOpenApi;
@@ -37,8 +36,16 @@ export interface ResolvedModule extends ResolvedKeeping {
   readonly tokenFrom: ((request: TokenExtractorRequest) => string | null) | undefined;
   readonly realm: string | undefined;
   readonly sender: SenderSettings;
+  /** Whether `request.auth` is the `AuthInfo` of the MCP SDK. */
   readonly attachMcp: boolean;
+  /** What the log says at start of options that have less effect than they seem to. */
   readonly warnings: readonly string[];
+}
+
+/** @internal */
+export interface ResolvedModule extends ResolvedKeeping {
+  readonly trust: ResolvedTrust;
+  readonly settings: ModuleSettings;
 }
 
 /** @internal */
@@ -92,9 +99,7 @@ export function resolveModuleOptions(given: unknown): ResolvedModule {
   const keeping = resolveKeeping(options, kind);
   const trust = resolveTrust(options, keeping.http);
   const { sender, warnings } = resolveSender(options);
-  return {
-    trust,
-    ...keeping,
+  const settings: ModuleSettings = {
     sender,
     warnings: [...(kind === 'list' ? unsentSecrets(options) : []), ...warnings],
     prefetch: readPrefetch(options, trust),
@@ -106,6 +111,7 @@ export function resolveModuleOptions(given: unknown): ResolvedModule {
     realm: options.text('realm', undefined, /^[ !#-[\]-~]+$/, 'printable ASCII without quotes and backslashes'),
     attachMcp: readAttach(options),
   };
+  return { trust, ...keeping, settings };
 }
 
 /** The same for a client, which may leave out issuer and audience. @internal */

@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.js';
+import { withDeadline, type Clock } from '../core/clock.js';
 import { SenderConstraintUnavailableError } from '../core/sender-errors.js';
 
 /** In milliseconds. A request that waits for longer is as good as lost. */
@@ -10,21 +10,11 @@ const MAX_WAIT = 1_000;
  *
  * @internal
  */
-export function answerWithin<T>(clock: Clock, message: string, ask: () => Promise<T>): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const fail = (cause: unknown) => reject(new SenderConstraintUnavailableError(message, { cause }));
-    const tooLate = () => fail(new Error(`There was no answer within ${MAX_WAIT} ms`));
-    // While requests keep this process busy, an answer waits unread: it is read before that counts.
-    const cancel = clock.timer(MAX_WAIT, () => setImmediate(tooLate));
-    ask().then(
-      (answer) => {
-        cancel();
-        resolve(answer);
-      },
-      (error: unknown) => {
-        cancel();
-        fail(error);
-      },
-    );
-  });
+export async function answerWithin<T>(clock: Clock, message: string, ask: () => Promise<T>): Promise<T> {
+  const reason = () => new Error(`There was no answer within ${MAX_WAIT} ms`);
+  try {
+    return await withDeadline({ clock, delay: MAX_WAIT, reason }, ask);
+  } catch (cause) {
+    throw new SenderConstraintUnavailableError(message, { cause });
+  }
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** The form in which a proxy hands a client certificate on. @publicApi */
 export type CertificateFormat = 'client-cert' | 'xfcc' | 'nginx' | 'alb';
@@ -48,7 +48,7 @@ export function thumbprintFromHeaders(
 /** SHA-256 of a certificate in DER or PEM (RFC 8705 section 3.1); whether it is valid has no say. @internal */
 export function thumbprintOf(certificate: Uint8Array | string): string | undefined {
   const der = typeof certificate === 'string' ? ofPem(certificate) : certificate;
-  return der && der.length > 0 ? createHash('sha256').update(der).digest('base64url') : undefined;
+  return der && der.length > 0 ? hash('sha256', der, 'base64url') : undefined;
 }
 
 const PEM = /-----BEGIN CERTIFICATE-----([^-]*)-----END CERTIFICATE-----/;

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { parseJwk } from '../keys/jwk.js';
 import type { KeyMaterial } from '../keys/key-material.js';
@@ -53,7 +53,7 @@ function parseProofHeader(part: string, algorithms: readonly string[]): ProofKey
     throw dpopFault('key');
   const key = SigningKey.of(usable);
   if (!key.supports(alg)) throw dpopFault('key');
-  return { alg, key, thumbprint: createHash('sha256').update(JSON.stringify(usable.material)).digest('base64url') };
+  return { alg, key, thumbprint: hash('sha256', JSON.stringify(usable.material), 'base64url') };
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { RuntimeSettings } from '../client/jwks-runtime.js';
+import type { ModuleSettings } from '../options/resolve-options.js';
 import type { Document } from '../documents/document-answer.js';
 import type { ResolvedResource } from './resolve-resource-options.js';
 
@@ -31,7 +31,7 @@ export function metadataLocation(resource: string): MetadataLocation {
 export function metadataDocument(
   { resource, scopesSupported, resourceName, documentation }: ResolvedResource,
   issuers: readonly string[] | undefined,
-  settings: RuntimeSettings,
+  settings: ModuleSettings,
 ): Document {
   const metadata = {
     resource,
@@ -51,7 +51,7 @@ export function metadataDocument(
 }
 
 /** Members about tokens that are bound to their sender. None: such tokens are rejected. */
-function senderConstraints({ sender }: RuntimeSettings): Readonly<Record<string, unknown>> {
+function senderConstraints({ sender }: ModuleSettings): Readonly<Record<string, unknown>> {
   return {
     dpop_signing_alg_values_supported: sender.dpop?.algorithms,
     dpop_bound_access_tokens_required: sender.dpop?.required ? true : undefined,

@@ -1,7 +1,7 @@
 import { DOCUMENT_PATH, PATH_CHARACTERS } from '../documents/document-route.js';
 import { describe } from '../options/describe.js';
 import { OptionReader } from '../options/option-reader.js';
-import { isScope } from '../auth/route-options.js';
+import { isChallengeValue } from '../core/challenge-values.js';
 import { isLoopbackHost } from '../sources/address-guard.js';
 import type { ProtectedResourceOptions } from './protected-resource-options.js';
 
@@ -65,7 +65,7 @@ function readAuthorizationServers(options: OptionReader): readonly string[] | un
 
 function readScopes(options: OptionReader): readonly string[] {
   const takes = 'a list of scopes: strings without spaces, quotes and backslashes';
-  return [...new Set(options.list('scopesSupported', isScope, takes))];
+  return [...new Set(options.list('scopesSupported', isChallengeValue, takes))];
 }
 
 function readDocumentation(options: OptionReader): string | undefined {

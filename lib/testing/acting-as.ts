@@ -2,7 +2,8 @@ import type { CanActivate } from '@nestjs/common';
 import { Reflector, type AbstractHttpAdapter, type HttpAdapterHost } from '@nestjs/core';
 import { JwksAuthGuard } from '../auth/jwks-auth.guard.js';
 import type { Authentication } from '../client/authentication.js';
-import { NO_MODULE, type RuntimeSettings } from '../client/jwks-runtime.js';
+import { NO_MODULE } from '../client/jwks-runtime.js';
+import type { ModuleSettings } from '../options/resolve-options.js';
 import type { JwksService } from '../jwks.service.js';
 import { JwkSet } from '../keys/jwk-set.js';
 import { deepFreeze } from '../tokens/json-object.js';
@@ -64,7 +65,7 @@ export function actingAs(claims: TestClaims, options: ActingAsOptions = {}): Can
 class ActingGuard extends JwksAuthGuard {
   constructor(
     private readonly authentication: Authentication,
-    settings: RuntimeSettings,
+    settings: ModuleSettings,
   ) {
     super({ settings } as JwksService, new Reflector(), { httpAdapter: ANY_ADAPTER } as HttpAdapterHost);
   }

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { parseDuration, systemClock, wait, withDeadline } from '../../lib/core/clock.js';
 import { ManualClock, settle } from '../support/manual-clock.js';
@@ -31,6 +33,26 @@ describe('the system clock', () => {
     cancel();
     await new Promise<void>((resolve) => systemClock.timer(1, () => resolve(void calls.push('kept'))));
     expect(calls).toEqual(['kept']);
+  });
+
+  it('lets be read what came before a deadline, where the process was too busy for both', async () => {
+    const order: string[] = [];
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    const [[peer]] = (await Promise.all([once(server, 'connection'), once(client, 'connect')])) as [[Socket], unknown];
+    try {
+      client.once('data', () => order.push('answer'));
+      const over = new Promise<void>((resolve) => systemClock.timer(5, () => resolve(void order.push('deadline'))));
+      peer.write('answer');
+      const until = performance.now() + 30;
+      while (performance.now() < until);
+      await over;
+      expect(order).toEqual(['answer', 'deadline']);
+    } finally {
+      client.destroy();
+      server.close();
+    }
   });
 
   it('never goes back', () => {

@@ -496,7 +496,9 @@ describe('options', () => {
     expect((await send(api, '/orders', { dpop: 'x' })).status).toBe(401);
     expect(await jwks.verify(bound)).toMatchObject({ senderConstrained: 'gateway' });
     expect(await jwks.verify(bearer)).not.toHaveProperty('senderConstrained');
-    expect(jwks.status()[0]).toMatchObject({ boundTokens: 'verified-by-gateway' });
+    const shown = { boundTokens: 'verified-by-gateway' };
+    expect(jwks.status()[0]).toMatchObject(shown);
+    expect(jwks.client(issuer.url).status()).toMatchObject(shown);
   });
 
   it('P15: none: the scheme DPoP is not taken, and a bound token is rejected', async () => {

@@ -64,10 +64,11 @@ describe('the defaults', () => {
   });
 
   it('are what options come to that say nothing', () => {
-    const { trust, cache, refetchLimit, http, tokenCache, metrics, prefetch } = resolveModuleOptions({
+    const { trust, cache, refetchLimit, http, tokenCache, settings } = resolveModuleOptions({
       issuer: 'https://id.example.com',
       audience: 'a',
     });
+    const { metrics, prefetch } = settings;
     const ms = (value: unknown) => (/^\d+[smh]$/.test(String(value)) ? parseDuration(value) : value);
     const inMilliseconds = (values: object) =>
       Object.fromEntries(Object.entries(values).map(([name, value]) => [name, ms(value)]));

@@ -462,10 +462,10 @@ describe('resolveModuleOptions', () => {
         return this.#banned;
       }
     }
-    const { trust, tokenFrom } = resolveModuleOptions(new Options());
+    const { trust, settings } = resolveModuleOptions(new Options());
     if (trust.kind !== 'one') throw new Error('one issuer');
     expect(trust.issuer.validate?.({ claims: { sub: 'mallory' } } as never, { request: undefined })).toBe(false);
-    expect(tokenFrom?.({ headers: {} })).toBe('mallory');
+    expect(settings.tokenFrom?.({ headers: {} })).toBe('mallory');
   });
 });
 

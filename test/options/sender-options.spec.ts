@@ -9,7 +9,7 @@ const good = { issuer: 'https://id.example.com/', audience: 'orders-api' };
 const secret = 'a secret of at least 32 characters';
 const nginx = { certificate: 'nginx', trustedProxies: ['10.0.0.0/8'] };
 
-const resolve = (options: object) => resolveModuleOptions({ ...good, ...options });
+const resolve = (options: object) => resolveModuleOptions({ ...good, ...options }).settings;
 
 describe('dpop, mtls and boundTokens', () => {
   it('are off by default', () => {

@@ -1,18 +1,17 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { AuthGuard } from '@nestjs/passport';
 import { Strategy } from 'passport-strategy';
-import type { MaybePromise } from '../../core/maybe-promise.js';
 import { MissingTokenError, TokenError } from '../../core/errors.js';
 import { JwksService } from '../../jwks.service.js';
 import { completedService } from '../completed-service.js';
-import { extractToken, extractTokenOrDpop, resolveBearerToken } from '../request/credentials.js';
+import { findToken } from '../request/credentials.js';
 import { offerStrategy } from './passport-name.js';
 import { errorResponseIn, patchAuthGuard, keepResponse } from './passport-refusal.js';
 import { httpExceptionOf, ownAnswer, errorResponseOf } from '../response/refusal.js';
 import { bindToRequest } from '../invocation.js';
 import { attachTo, requestOf } from '../request/request-context.js';
 import { offerOf, type ChallengeOffer } from '../response/challenge.js';
-import { senderOf, takesDpop } from '../sender.js';
+import { senderOf } from '../sender.js';
 import type { ClaimsErrorMapper, Authentication } from '../verification.js';
 import { verifyToken } from '../shared-verification.js';
 
@@ -88,16 +87,9 @@ export class JwksStrategy extends PassportStrategy implements OnModuleInit {
     return authentication;
   }
 
-  private tokenOf(request: unknown): MaybePromise<string | undefined> {
-    const { tokenFrom } = this.jwks.settings;
-    const isDpopTaken = takesDpop(this.jwks);
-    if (!tokenFrom) return resolveBearerToken(request, undefined, isDpopTaken);
-    return isDpopTaken ? extractTokenOrDpop(tokenFrom, request) : extractToken(tokenFrom, request);
-  }
-
   private async requireToken(request: unknown): Promise<string> {
     try {
-      const token = await this.tokenOf(request);
+      const token = await findToken(this.jwks.settings, request);
       if (token === undefined) throw new MissingTokenError();
       return token;
     } catch (error) {

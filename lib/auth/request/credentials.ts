@@ -1,5 +1,7 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { AmbiguousTokenError, isJwksError, MalformedTokenError } from '../../core/errors.js';
+import type { ModuleSettings } from '../../options/resolve-options.js';
+import type { MaybePromise } from '../../core/maybe-promise.js';
 import type { TokenExtractorRequest } from '../../options/jwks-options.js';
 import type { TokenScheme } from '../../proof/sender-proof.js';
 import { assertSafeForExtractors, hasCredentials, isDpop, parseAuthorization } from './bearer-token.js';
@@ -98,19 +100,24 @@ export async function extractToken(extract: TokenExtractor, request: unknown): P
 }
 
 /**
- * The same, and where it finds nothing the token of an `Authorization` header of the scheme `DPoP`:
- * with a proof it comes nowhere else (RFC 9449 section 7.1).
+ * The access token of a request, from where the options say. A token with a proof comes nowhere else
+ * than with the scheme `DPoP` (RFC 9449 section 7.1): it counts where an extractor finds nothing.
  *
  * @internal
  */
-export async function extractTokenOrDpop(
-  extract: TokenExtractor,
+export function findToken(
+  { tokenFrom, sender }: Pick<ModuleSettings, 'tokenFrom' | 'sender'>,
   request: unknown,
   context?: ExecutionContext,
-): Promise<string | undefined> {
-  const token = await extractToken(extract, request);
-  if (token !== undefined || sentScheme(request, context) !== 'DPoP') return token;
-  return resolveBearerToken(request, context, true);
+): MaybePromise<string | undefined> {
+  const isDpopTaken = sender.dpop !== undefined;
+  if (!tokenFrom) return resolveBearerToken(request, context, isDpopTaken);
+  const extracted = extractToken(tokenFrom, request);
+  if (!isDpopTaken) return extracted;
+  return extracted.then((token) => {
+    if (token !== undefined || sentScheme(request, context) !== 'DPoP') return token;
+    return resolveBearerToken(request, context, true);
+  });
 }
 
 async function attempt(extract: () => unknown): Promise<unknown> {

@@ -1,10 +1,11 @@
-import { NO_MODULE, type RuntimeSettings } from '../../../lib/client/jwks-runtime.js';
+import { NO_MODULE } from '../../../lib/client/jwks-runtime.js';
+import type { ModuleSettings } from '../../../lib/options/resolve-options.js';
 import type { JwksError } from '../../../lib/core/errors.js';
 import { InvalidSignatureError } from '../../../lib/core/errors.js';
 import type { JwksService } from '../../../lib/jwks.service.js';
 
 /** Those that tests change. */
-type Settings = Omit<RuntimeSettings, 'tokenFrom' | 'realm'> & {
+type Settings = Omit<ModuleSettings, 'tokenFrom' | 'realm'> & {
   tokenFrom?: ((request: never) => string | null) | undefined;
   realm?: string | undefined;
 };

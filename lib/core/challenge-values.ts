@@ -1,9 +1,18 @@
 import { missingUnit, parseDuration } from './clock.js';
 
-/** RFC 9470 section 3 puts them into one quoted parameter, separated by spaces. */
-const ACR_VALUE = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
+const LISTED = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 /** Providers count in seconds: a smaller number is meant in seconds. */
 const SECONDS_BELOW = 1_000;
+
+/**
+ * Whether a value may stand in a list of a challenge, which is one quoted parameter with spaces between
+ * its values: a scope (RFC 6750 section 3), a value of `acr` (RFC 9470 section 3).
+ *
+ * @internal
+ */
+export function isChallengeValue(value: unknown): value is string {
+  return typeof value === 'string' && LISTED.test(value);
+}
 
 /**
  * What is wrong with the description of a login; `undefined`: nothing. A rule that is misspelt must
@@ -27,9 +36,7 @@ export function stepUpFault(value: unknown): string | undefined {
 const TAKES = 'takes { acrValues, maxAge }, at least one of them';
 
 function isAcrList(value: unknown): boolean {
-  return (
-    Array.isArray(value) && value.length > 0 && value.every((acr) => typeof acr === 'string' && ACR_VALUE.test(acr))
-  );
+  return Array.isArray(value) && value.length > 0 && value.every(isChallengeValue);
 }
 
 function ageFault(value: unknown): string | undefined {
