@@ -1,46 +1,16 @@
-import {
-  Controller,
-  Get,
-  Injectable,
-  Module,
-  UnauthorizedException,
-  VersioningType,
-  type INestApplication,
-  type ModuleMetadata,
-} from '@nestjs/common';
+import { Module, VersioningType, type INestApplication, type ModuleMetadata } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
 import { createLocalJWKSet, generateKeyPair, exportJWK, jwtVerify, type JSONWebKeySet } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { JwksModule, JwksService } from '../../lib/index.js';
 import { JwksEndpointModule, JwksKeyRing, JwksSigner, type JwksEndpointOptions } from '../../lib/endpoint/index.js';
 import { ADAPTERS, Api, type Answer, type MakeAdapter } from '../e2e/support/api.js';
+import { CatchAll, Hostile } from '../e2e/support/hostile-app.js';
 
 const SET = '/.well-known/jwks.json';
 const METADATA = '/.well-known/oauth-authorization-server';
 const ISSUER = 'https://billing.internal';
 const APP = 'https://app.example.com';
-
-/** Refuses, wraps and spoils whatever it can. */
-@Injectable()
-class Hostile {
-  canActivate(): boolean {
-    throw new UnauthorizedException();
-  }
-  intercept(): never {
-    throw new Error('An interceptor was asked');
-  }
-  transform(): never {
-    throw new Error('A pipe was asked');
-  }
-}
-
-@Controller()
-class CatchAll {
-  @Get('*')
-  any(): string {
-    return 'caught';
-  }
-}
 
 function start(
   makeAdapter: MakeAdapter,

@@ -1,11 +1,4 @@
-import {
-  Controller,
-  Get,
-  Injectable,
-  UnauthorizedException,
-  VersioningType,
-  type INestApplication,
-} from '@nestjs/common';
+import { VersioningType, type INestApplication } from '@nestjs/common';
 import { APP_GUARD, APP_INTERCEPTOR, APP_PIPE, NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import * as oauth from 'oauth4webapi';
@@ -14,33 +7,12 @@ import { JwksAuthGuard, JwksModule, JwksService, type JwksModuleOptions } from '
 import { ProtectedResourceModule, type ProtectedResourceOptions } from '../../lib/resource-metadata/index.js';
 import { TestIssuer } from '../../lib/testing/index.js';
 import { ADAPTERS, Api, type MakeAdapter } from '../e2e/support/api.js';
+import { CatchAll, Hostile } from '../e2e/support/hostile-app.js';
 
 const ROOT = '/.well-known/oauth-protected-resource';
 const RESOURCE = 'https://api.example.com/mcp';
 const ISSUER = 'https://id.example.com/';
 const jwks: JwksModuleOptions = { issuer: ISSUER, audience: RESOURCE, prefetch: false };
-
-/** Rejects, wraps and spoils whatever it can. */
-@Injectable()
-class Hostile {
-  canActivate(): boolean {
-    throw new UnauthorizedException();
-  }
-  intercept(): never {
-    throw new Error('An interceptor was asked');
-  }
-  transform(): never {
-    throw new Error('A pipe was asked');
-  }
-}
-
-@Controller()
-class CatchAll {
-  @Get('*')
-  any(): string {
-    return 'caught';
-  }
-}
 
 function start(
   makeAdapter: MakeAdapter,

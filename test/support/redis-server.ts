@@ -1,21 +1,15 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, connect } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createClient } from '@keyv/redis';
+import { freePort } from './free-port.js';
 
 const HOW =
   'redis-server is not installed: the tests that need it are skipped. To run them: apt-get install redis-server';
-
-/**
- * Below the ports that the system gives to outgoing connections: a server that was killed finds its
- * port free when it comes back.
- */
-const PORTS = { from: 10_000, to: 32_000 };
 
 /**
  * Prints its process id, and kills it when the standard input ends: it does not outlive this
@@ -117,21 +111,6 @@ export class RedisServer implements AsyncDisposable {
     await this.kill();
     if (this.cli?.isOpen) this.cli.destroy();
     if (this.folder) await rm(this.folder, { recursive: true, force: true });
-  }
-}
-
-async function freePort(): Promise<number> {
-  for (;;) {
-    const server = createServer().listen(randomInt(PORTS.from, PORTS.to), '127.0.0.1');
-    const isFree = await once(server, 'listening').then(
-      () => true,
-      () => false,
-    );
-    if (!isFree) continue;
-    const address = server.address();
-    server.close();
-    await once(server, 'close');
-    if (address && typeof address === 'object') return address.port;
   }
 }
 
